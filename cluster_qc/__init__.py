@@ -1,0 +1,180 @@
+"""Electronic structure and chiroptics of ligand-protected metal clusters.
+
+The public names are loaded when they are first used, so that ``import cluster_qc`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+from typing import Any as _Any
+
+if TYPE_CHECKING:
+    from cluster_qc.analysis.alignment import align_with_ups
+    from cluster_qc.analysis.charge_transfer import transition_character
+    from cluster_qc.analysis.fragments import frontier_shares, orbital_shares
+    from cluster_qc.analysis.rotatory import dissymmetry_factors, rotatory_strengths
+    from cluster_qc.analysis.spectra import (
+        cotton_bands,
+        simulate_absorption,
+        simulate_cd,
+        write_spectrum_csv,
+    )
+    from cluster_qc.drivers.nto import natural_transition_orbitals
+    from cluster_qc.drivers.scf import run_scf
+    from cluster_qc.drivers.tddft import run_tddft
+    from cluster_qc.drivers.volume import orbital_volume, write_cube
+    from cluster_qc.errors import (
+        ClusterQCError,
+        InputError,
+        NotConvergedError,
+        ResourceError,
+        StorageError,
+        StructureError,
+        UnavailableError,
+    )
+    from cluster_qc.model import (
+        BandAlignment,
+        Cluster,
+        DFTMethod,
+        Excitation,
+        ExcitedStates,
+        Fragment,
+        GroundState,
+        NaturalTransitionOrbitals,
+        Record,
+        Spectrum,
+        TDDFTMethod,
+        UPSReference,
+        Volume,
+    )
+    from cluster_qc.plotting.levels import plot_levels
+    from cluster_qc.plotting.orbitals import plot_orbital
+    from cluster_qc.plotting.spectra import plot_absorption, plot_cd
+    from cluster_qc.report.page import write_page
+    from cluster_qc.report.text import text_report
+    from cluster_qc.store import load, save
+    from cluster_qc.structure.chirality import cip_labels, core_handedness
+    from cluster_qc.structure.cif import CrystalReport, inspect_cif, read_cif
+    from cluster_qc.structure.connectivity import find_fragments
+    from cluster_qc.structure.geometry import mean_distances
+    from cluster_qc.structure.xyz import read_xyz, write_xyz
+
+_HOMES = {
+    "analysis.alignment": ("align_with_ups",),
+    "analysis.charge_transfer": ("transition_character",),
+    "analysis.fragments": ("frontier_shares", "orbital_shares"),
+    "analysis.rotatory": ("dissymmetry_factors", "rotatory_strengths"),
+    "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
+    "drivers.nto": ("natural_transition_orbitals",),
+    "drivers.scf": ("run_scf",),
+    "drivers.tddft": ("run_tddft",),
+    "drivers.volume": ("orbital_volume", "write_cube"),
+    "errors": (
+        "ClusterQCError",
+        "InputError",
+        "NotConvergedError",
+        "ResourceError",
+        "StorageError",
+        "StructureError",
+        "UnavailableError",
+    ),
+    "model": (
+        "BandAlignment",
+        "Cluster",
+        "DFTMethod",
+        "ExcitedStates",
+        "Excitation",
+        "Fragment",
+        "GroundState",
+        "NaturalTransitionOrbitals",
+        "Record",
+        "Spectrum",
+        "TDDFTMethod",
+        "UPSReference",
+        "Volume",
+    ),
+    "plotting.levels": ("plot_levels",),
+    "plotting.orbitals": ("plot_orbital",),
+    "plotting.spectra": ("plot_absorption", "plot_cd"),
+    "report.page": ("write_page",),
+    "report.text": ("text_report",),
+    "store": ("load", "save"),
+    "structure.chirality": ("cip_labels", "core_handedness"),
+    "structure.cif": ("CrystalReport", "inspect_cif", "read_cif"),
+    "structure.connectivity": ("find_fragments",),
+    "structure.geometry": ("mean_distances",),
+    "structure.xyz": ("read_xyz", "write_xyz"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BandAlignment",
+    "Cluster",
+    "ClusterQCError",
+    "CrystalReport",
+    "DFTMethod",
+    "Excitation",
+    "ExcitedStates",
+    "Fragment",
+    "GroundState",
+    "InputError",
+    "NaturalTransitionOrbitals",
+    "NotConvergedError",
+    "Record",
+    "ResourceError",
+    "Spectrum",
+    "StorageError",
+    "StructureError",
+    "TDDFTMethod",
+    "UPSReference",
+    "UnavailableError",
+    "Volume",
+    "__version__",
+    "align_with_ups",
+    "cip_labels",
+    "core_handedness",
+    "cotton_bands",
+    "dissymmetry_factors",
+    "find_fragments",
+    "frontier_shares",
+    "inspect_cif",
+    "load",
+    "mean_distances",
+    "natural_transition_orbitals",
+    "orbital_shares",
+    "orbital_volume",
+    "plot_absorption",
+    "plot_cd",
+    "plot_levels",
+    "plot_orbital",
+    "read_cif",
+    "read_xyz",
+    "rotatory_strengths",
+    "run_scf",
+    "run_tddft",
+    "save",
+    "simulate_absorption",
+    "simulate_cd",
+    "text_report",
+    "transition_character",
+    "write_cube",
+    "write_page",
+    "write_spectrum_csv",
+    "write_xyz",
+]
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "__version__":
+        value: _Any = _import_module("cluster_qc.provenance").version("cluster_qc")
+    elif name in _HOME_OF:
+        value = getattr(_import_module(f"cluster_qc.{_HOME_OF[name]}"), name)
+    else:
+        raise AttributeError(f"module 'cluster_qc' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""What excitations and orbitals say: shares, character, rotatory strengths, spectra, levels against measurements."""

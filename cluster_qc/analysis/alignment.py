@@ -1,0 +1,86 @@
+"""The computed HOMO beside one measured by photoelectron spectroscopy, without any fitted shift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster_qc.errors import InputError, NotConvergedError, UnavailableError
+from cluster_qc.model import BandAlignment, GroundState, UPSReference
+from cluster_qc.units import electronvolt
+
+CAVEAT = (
+    "A Kohn-Sham HOMO is not an ionization energy: with the approximate functionals in use it lies too high, by an "
+    "amount that depends on the share of exact exchange, and it is that of one molecule in vacuum, while the "
+    "spectrum is of a film, where polarisation of the neighbours lowers the ionization energy. Agreement within the "
+    "tolerance may be error cancellation. No shift was fitted."
+)
+
+
+def align_with_ups(
+    ground: GroundState,
+    reference: UPSReference,
+    tolerance: float = 0.3 * electronvolt,
+    *,
+    allow_unconverged: bool = False,
+) -> BandAlignment:
+    """Compare the computed with the measured HOMO; `tolerance` (hartree) is fixed before the numbers are seen.
+
+    Raises
+    ------
+    NotConvergedError
+        If the ground state did not converge, unless `allow_unconverged`.
+    UnavailableError
+        If the reference is not against the vacuum level, to which a molecule's orbital energies refer.
+    InputError
+        For a measured HOMO that is not negative or a tolerance that is not positive.
+    """
+    if not (ground.converged or allow_unconverged):
+        raise NotConvergedError(
+            "the ground state did not converge, so it has no HOMO to compare",
+            why="orbital energies of an unconverged density can be off by electronvolts",
+            fix="run it with more cycles, or pass allow_unconverged=True to look all the same",
+        )
+    if reference.reference_level != "vacuum":
+        raise UnavailableError(
+            f"the measured HOMO refers to the level {reference.reference_level!r}",
+            why="the orbital energies of a molecule refer to the vacuum level",
+            fix="subtract the work function first, and give the HOMO against vacuum",
+        )
+    if not reference.homo < 0:
+        raise InputError(
+            f"the measured HOMO is {reference.homo / electronvolt:.2f} eV",
+            why="against the vacuum level an occupied orbital is negative",
+            fix="give it as a negative energy in hartree, e.g. -6.0 * electronvolt",
+        )
+    if not tolerance > 0:
+        raise InputError(f"the tolerance is {tolerance}; it is a positive energy in hartree")
+    deviation = ground.homo - reference.homo
+    return BandAlignment(
+        homo=ground.homo,
+        lumo=ground.lumo,
+        ionization_energy=-ground.homo,
+        reference=reference,
+        deviation=deviation,
+        tolerance=tolerance,
+        agrees=abs(deviation) <= tolerance,
+        caveat=CAVEAT,
+    )
+
+
+def alignment_summary(alignment: BandAlignment) -> dict[str, Any]:
+    """Give the alignment as JSON values, units in the keys; what the measurement does not give is None."""
+    reference = alignment.reference
+    uncertainty = reference.uncertainty
+    return {
+        "homo_ev": alignment.homo / electronvolt,
+        "lumo_ev": alignment.lumo / electronvolt,
+        "ionization_energy_ev": alignment.ionization_energy / electronvolt,
+        "measured_homo_ev": reference.homo / electronvolt,
+        "measured_uncertainty_ev": None if uncertainty is None else uncertainty / electronvolt,
+        "reference_level": reference.reference_level,
+        "source": reference.source,
+        "deviation_ev": alignment.deviation / electronvolt,
+        "tolerance_ev": alignment.tolerance / electronvolt,
+        "agrees": alignment.agrees,
+        "caveat": alignment.caveat,
+    }

@@ -1,0 +1,225 @@
+"""The command line: reads arguments, calls the library, prints. No science here.
+
+Exit codes: 0 done; 1 not converged, or `align` disagrees; 2 bad input or a storage problem; 3 an error of the program
+itself; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from cluster_qc.errors import ClusterQCError, StructureError
+
+INTERNAL_ERROR = 3
+INTERRUPTED = 130
+_INTERRUPTED = "interrupted\n  fix: give the same command again; it resumes where it stopped"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Electronic structure and chiroptics of ligand-protected metal clusters.",
+    epilog="Exit codes: 0 done; 1 not converged, or align disagrees; 2 bad input; 3 internal error; 130 interrupted.",
+)
+_state = {"debug": False}
+
+Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Results folder.")]
+Disorder = Annotated[
+    str | None, typer.Option(help="Which alternative of a disordered group: major, A, B, or error to refuse.")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from cluster_qc.provenance import version
+
+        print(f"cluster-qc {version('cluster_qc')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Options of every command; --debug is taken out in `main`, this is its help."""
+
+
+@app.command()
+def run(
+    source: Annotated[Path, typer.Argument(metavar="STRUCTURE|JOB.toml", help="A .cif, .xyz or .toml file.")],
+    output: Output = None,
+    preset: Annotated[
+        str | None, typer.Option(metavar="quick|standard|reference", help="Default: standard.")
+    ] = None,
+    states: Annotated[int | None, typer.Option(metavar="N", help="Number of singlets.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compute finished steps again.")] = False,
+    charge: Annotated[int | None, typer.Option(help="Total charge.")] = None,
+    multiplicity: Annotated[int | None, typer.Option(help="2S + 1.")] = None,
+    functional: Annotated[str | None, typer.Option(help="A PySCF name, such as pbe0.")] = None,
+    basis: Annotated[str | None, typer.Option(help="A basis set, such as def2-svp.")] = None,
+    disorder: Disorder = None,
+    pictures: Annotated[bool, typer.Option(help="Draw the orbitals.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no text at the end.")] = False,
+) -> None:
+    """Run the main job; the same command again resumes where it stopped."""
+    from cluster_qc.report.text import text_report
+    from cluster_qc.workflow.job import load_job
+    from cluster_qc.workflow.run import run as run_job
+
+    job = load_job(
+        source,
+        output=output,
+        preset=preset,
+        nstates=states,
+        charge=charge,
+        multiplicity=multiplicity,
+        functional=functional,
+        basis=basis,
+        disorder=disorder,
+    )
+    outcome = run_job(job, force=force, quiet=quiet, pictures=pictures)
+    if not quiet:
+        print(text_report(outcome.summary), end="")
+        print(f"\nEverything is in {outcome.directory}; open {outcome.directory / 'report.html'}")
+    if not outcome.converged:
+        print(
+            f"not converged: see the warnings in {outcome.directory / 'summary.json'}\n"
+            "  fix: give more cycles (max_cycle in a JOB.toml), and run again",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+
+
+@app.command()
+def structure(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .cif or .xyz file.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.xyz", help="Write the cluster.")
+    ] = None,
+    disorder: Disorder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Tell what is in a structure file, what was chosen and why."""
+    from cluster_qc.workflow.look import inspect_structure, structure_text
+
+    try:
+        cluster, report = inspect_structure(file, disorder or "major")
+        if output is not None:
+            from cluster_qc.workflow.run import write_structure
+
+            write_structure(cluster, output)
+    except ClusterQCError as exc:
+        if as_json:
+            kind = exc.kind if isinstance(exc, StructureError) else "input"
+            line = exc.line if isinstance(exc, StructureError) else None
+            print(json.dumps({"error": {"kind": kind, "message": exc.what, "line": line}}))
+        raise
+    print(json.dumps(report, ensure_ascii=False, allow_nan=False) if as_json else structure_text(report))
+
+
+@app.command()
+def cd(
+    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of finished runs.")],
+    fwhm: Annotated[
+        float | None, typer.Option(metavar="EV", help="Width of the bands. Default: as the run.")
+    ] = None,
+    shift: Annotated[
+        float | None, typer.Option(metavar="EV", help="Added to every energy. Default: as the run.")
+    ] = None,
+    gauge: Annotated[str | None, typer.Option(metavar="length|velocity", help="Default: as the run.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write the curves as FILE.png or .csv."),
+    ] = None,
+) -> None:
+    """Circular dichroism of one or more runs: the bands, and the curves over one another."""
+    from cluster_qc.workflow.look import cd_text, simulate_run_cd, write_cd
+
+    curves = [simulate_run_cd(folder, fwhm_ev=fwhm, shift_ev=shift, gauge=gauge) for folder in directories]
+    for folder, curve in zip(directories, curves, strict=True):
+        print(cd_text(folder, curve))
+    if output is not None:
+        write_cd(output, curves, [folder.name for folder in directories])
+        print(f"written: {output}")
+
+
+@app.command()
+def align(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+    homo: Annotated[
+        float | None, typer.Option(metavar="EV", help="Measured HOMO against vacuum, e.g. -6.0.")
+    ] = None,
+) -> None:
+    """Hold the computed HOMO against a measured one; exit code 1 if they disagree."""
+    from cluster_qc.workflow.look import align_run, alignment_text
+
+    alignment = align_run(directory, homo_ev=homo)
+    print(alignment_text(alignment))
+    if not alignment["agrees"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+    text: Annotated[
+        bool, typer.Option("--text", help="Print the report instead of writing the page.")
+    ] = False,
+) -> None:
+    """Write the page of a finished run again, or print it."""
+    from cluster_qc.workflow.look import rewrite_page, run_text
+
+    if text:
+        print(run_text(directory), end="")
+    else:
+        print(f"written: {rewrite_page(directory)}")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code; errors are told in a few lines, without a traceback."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
+    _state["debug"] = len(arguments) < len(sys.argv) - 1
+    try:
+        code = app(arguments, standalone_mode=False)
+    except ClusterQCError as exc:
+        _fail(str(exc), exc.exit_code)
+    except KeyboardInterrupt:
+        _fail(_INTERRUPTED, INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as exc:
+        _fail(f"{exc.strerror or exc}" + (f": {exc.filename}" if exc.filename else ""), 2)
+    except MemoryError:
+        _fail("out of memory\n  fix: use --preset quick, fewer --states, or a smaller basis", 2)
+    except Exception as exc:  # noqa: BLE001  (the last line of defence, told as such)
+        show, exit_code = getattr(exc, "show", None), getattr(exc, "exit_code", None)
+        if callable(show) and isinstance(exit_code, int):  # typer's own: a wrong option or command
+            show()
+            sys.exit(exit_code)
+        _fail(
+            f"internal error: {type(exc).__name__}: {' '.join(str(exc).split())}\n"
+            "  why: this is a fault of the program, not of your input; finished steps are kept\n"
+            "  fix: give the same command with --debug, and report what it shows",
+            INTERNAL_ERROR,
+        )
+    if code == INTERRUPTED:  # typer turns KeyboardInterrupt into this
+        _fail(_INTERRUPTED, INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    if _state["debug"]:
+        import traceback
+
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""PySCF and the solvers on top of it; the only layer that imports pyscf."""

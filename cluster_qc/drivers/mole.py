@@ -1,0 +1,147 @@
+"""From a `Cluster` and a `DFTMethod` to a checked PySCF molecule."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from cluster_qc.drivers import blas
+from cluster_qc.errors import InputError
+from cluster_qc.model import Cluster, DFTMethod
+from cluster_qc.model.elements import atomic_number
+
+blas.load()
+
+from pyscf import dft, gto, lib  # noqa: E402  (after blas.load, which sets the kernel)
+
+_DEF2_FIRST_ECP = 37  # Rb; lighter elements of the def2 family are all-electron
+
+
+def build_mole(cluster: Cluster, method: DFTMethod) -> Any:
+    """Build the PySCF molecule, independent of the working directory's and the user's PySCF settings.
+
+    Raises
+    ------
+    InputError
+        For an unknown functional, basis set or ECP, a basis set without one of the elements, or an ECP that was
+        asked for by name and exists for none of them.
+    """
+    check_functional(method.functional)
+    elements = sorted(set(cluster.symbols), key=atomic_number)
+    overrides = dict(method.basis_overrides)
+    for element in overrides:
+        atomic_number(element)
+    names = {element: overrides.get(element, method.basis) for element in elements}
+    basis = {element: _load_basis(name, element) for element, name in names.items()}
+    ecp = {}
+    for element in elements:
+        potential = _load_ecp(method.ecp, names[element], element)
+        if potential is not None:
+            ecp[element] = potential
+    if method.ecp not in (None, "auto") and not ecp:
+        raise InputError(
+            f"the ECP {method.ecp!r} exists for none of the elements {', '.join(elements)}",
+            why="the calculation would silently treat all electrons",
+            fix='use ecp = "auto" for the one that belongs to the basis set, or correct the name',
+        )
+    mole = gto.Mole()
+    mole.build(
+        dump_input=False,
+        parse_arg=False,
+        atom=[(s, tuple(x)) for s, x in zip(cluster.symbols, cluster.coords, strict=True)],
+        unit="Bohr",
+        basis=basis,
+        ecp=ecp,
+        charge=cluster.charge,
+        spin=cluster.multiplicity - 1,
+        cart=method.cartesian,
+        symmetry=False,
+        verbose=0,
+        max_memory=4000,
+    )
+    return mole
+
+
+def check_functional(name: str) -> None:
+    """Check that libxc, through PySCF, knows the functional.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
+    if name.lower() == "hf":
+        return
+    try:
+        dft.libxc.parse_xc(name)
+        dft.libxc.xc_type(name)
+    except (KeyError, ValueError, NotImplementedError) as error:
+        raise InputError(
+            f"unknown functional {name!r}",
+            why=str(error).strip("'\""),
+            fix='use a PySCF name such as "pbe0", "cam-b3lyp", "b3lyp", "hyb_gga_xc_wb97x_d" or "hf"',
+        ) from error
+
+
+def _load_basis(name: str, element: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return gto.basis.load(name, element)
+    except (KeyError, RuntimeError, OSError, AttributeError, ValueError) as error:
+        if _basis_exists(name):
+            raise InputError(
+                f"the basis set {name!r} has no functions for {element}",
+                why="every element of the cluster needs basis functions",
+                fix=f'choose another basis, e.g. "def2-svp", or override it: basis_overrides = [["{element}", "def2-svp"]]',
+            ) from error
+        raise InputError(
+            f"unknown basis set {name!r}",
+            why="PySCF has no basis set of this name",
+            fix='use a name such as "def2-svp", "def2-tzvp", "cc-pvdz", "6-31g*" or "sto-3g"',
+        ) from error
+
+
+def _basis_exists(name: str) -> bool:
+    for element in ("H", "C", "Fe", "Au"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                gto.basis.load(name, element)
+        except (KeyError, RuntimeError, OSError, AttributeError, ValueError):
+            continue
+        return True
+    return False
+
+
+def _load_ecp(request: str | None, basis_name: str, element: str) -> Any | None:
+    if request is None:
+        return None
+    name = request
+    if request == "auto":
+        compact = basis_name.lower().replace("-", "").replace("_", "")
+        if compact.startswith(("def2", "madef2")):
+            if atomic_number(element) < _DEF2_FIRST_ECP:
+                return None
+            name = "def2-svp"
+        else:
+            name = basis_name
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            potential = gto.basis.load_ecp(name, element)
+    except (KeyError, RuntimeError, OSError, AttributeError, ValueError):
+        return None
+    return potential or None
+
+
+def ao_atoms(mole: Any) -> np.ndarray:
+    """The atom of each AO, (nao,)."""
+    return np.repeat(np.arange(mole.natm), np.diff(mole.aoslice_by_atom()[:, 2:], axis=1)[:, 0])
+
+
+def num_threads() -> int:
+    """Threads that PySCF and its BLAS use."""
+    return int(lib.num_threads())

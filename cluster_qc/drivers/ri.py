@@ -1,0 +1,280 @@
+"""The three-index tensor of the resolution of the identity, in single precision, in memory or on disk.
+
+B[P, mu, nu] = sum_Q L^-1[P, Q] (Q | mu nu) with L the Cholesky factor of (P | Q), so that
+(mu nu | kappa lambda) ~ sum_P B[P, mu, nu] B[P, kappa, lambda] (Whitten 1973, 10.1063/1.1679012; Vahtras et al.
+1993, 10.1016/0009-2614(93)89151-7). The metric is applied in double precision; storing B in single precision
+then costs about 1e-7 hartree per atom.
+
+AO pairs are kept as rectangles of rows m0:m1 and columns 0:m1, so that every contraction is a plain matrix product.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from cluster_qc.drivers import blas
+from cluster_qc.errors import InputError, StorageError
+
+blas.load()
+
+from pyscf import df  # noqa: E402
+
+Progress = Callable[[float | None, str], None]
+Single = NDArray[np.float32]
+Double = NDArray[np.float64]
+
+_ROWS = 160  # AO rows a stored rectangle has, about
+_BUILD_BYTES = 600 * 2**20  # integrals in flight while building
+_READ_BYTES = 300 * 2**20  # half-transformed tensor in flight while contracting
+_IN_MEMORY_BYTES = 2 * 2**30
+_MAX_CHUNK = 48  # short single-precision sums; chunks are added up in double precision
+
+
+class RITensor:
+    """B in single precision for one molecule, one fitting basis and one range-separation parameter.
+
+    Parameters
+    ----------
+    mole
+        PySCF molecule.
+    auxiliary_basis
+        Name of the fitting basis.
+    omega
+        Range separation: 0 for 1/r, positive for the long-range erf(omega r)/r.
+    path
+        File for a tensor that is larger than 2 GiB; a finished one is used again.
+    progress
+        Called with the finished fraction and a line of text.
+
+    Raises
+    ------
+    InputError
+        If the fitting basis is unknown or has no functions for an element.
+    StorageError
+        If the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        mole: Any,
+        auxiliary_basis: str,
+        *,
+        omega: float = 0.0,
+        path: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.mole = mole
+        self.omega = omega
+        self.auxiliary = _auxiliary_mole(mole, auxiliary_basis)
+        self.naux = int(self.auxiliary.nao)
+        self.nao = int(mole.nao)
+        self._shell_blocks = _shell_blocks(mole)
+        self._rows = [(m0, m1) for _, _, m0, m1 in self._shell_blocks]
+        per_aux = sum((m1 - m0) * m1 for m0, m1 in self._rows)
+        self.nbytes = 4 * per_aux * self.naux
+        self._path = path if path is not None and self.nbytes > _IN_MEMORY_BYTES else None
+        self._memory: list[Single] | None = None
+        self._per_aux = per_aux
+        if self._path is None:
+            self._memory = [
+                np.empty((self.naux, m1 - m0, m1), dtype=np.float32) for m0, m1 in self._rows
+            ]
+            self._build(progress)
+        elif not self._path.exists():
+            self._build_on_disk(progress)
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def _build_on_disk(self, progress: Progress | None) -> None:
+        assert self._path is not None
+        partial = self._path.with_suffix(".partial")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            try:
+                os.posix_fallocate(self._file, 0, self.nbytes)
+                self._build(progress)
+                os.fsync(self._file)
+            finally:
+                os.close(self._file)
+            partial.rename(self._path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise StorageError(
+                f"cannot write the three-index tensor to {self._path}: {error.strerror}",
+                why=f"it needs {self.nbytes / 2**30:.1f} GiB on disk",
+                fix="free space there, or choose another scratch folder",
+            ) from error
+
+    def _build(self, progress: Progress | None) -> None:
+        with self.mole.with_range_coulomb(self.omega), self.auxiliary.with_range_coulomb(self.omega):
+            metric = self.auxiliary.intor("int2c2e", hermi=1)
+            factor = _cholesky(metric)
+            done, total = 0, self._per_aux
+            for index, (shell0, shell1, m0, m1) in enumerate(self._shell_blocks):
+                columns = (0, shell1)
+                for s0, s1, r0, r1 in self._sub_blocks(shell0, shell1, m1):
+                    integrals = df.incore.aux_e2(
+                        self.mole,
+                        self.auxiliary,
+                        intor="int3c2e",
+                        aosym="s1",
+                        shls_slice=(*columns, s0, s1, 0, self.auxiliary.nbas),
+                    )  # (m1, rows, naux), Fortran order
+                    flat = integrals.reshape((-1, self.naux), order="F")
+                    solved = scipy.linalg.blas.dtrsm(
+                        1.0, factor, flat, side=1, lower=1, trans_a=1, overwrite_b=1
+                    )
+                    rows = solved.T.reshape(self.naux, r1 - r0, m1).astype(np.float32)
+                    self._write(index, r0 - m0, rows)
+                    done += (r1 - r0) * m1
+                    if progress is not None:
+                        progress(done / total, f"three-index integrals {100 * done // total} %")
+
+    def _sub_blocks(self, shell0: int, shell1: int, columns: int) -> Iterator[tuple[int, int, int, int]]:
+        offsets = self.mole.ao_loc_nr()
+        limit = max(1, _BUILD_BYTES // (8 * self.naux * columns))
+        start = shell0
+        for shell in range(shell0, shell1):
+            if offsets[shell + 1] - offsets[start] > limit and shell > start:
+                yield start, shell, int(offsets[start]), int(offsets[shell])
+                start = shell
+        yield start, shell1, int(offsets[start]), int(offsets[shell1])
+
+    # -- storage: per rectangle (naux, rows, columns), rectangles one after the other ------------------------------
+
+    def _offset(self, index: int) -> int:
+        return 4 * self.naux * sum((m1 - m0) * m1 for m0, m1 in self._rows[:index])
+
+    def _write(self, index: int, row: int, values: Single) -> None:
+        m0, m1 = self._rows[index]
+        if self._memory is not None:
+            self._memory[index][:, row : row + values.shape[1]] = values
+            return
+        base = self._offset(index)
+        stride = 4 * (m1 - m0) * m1
+        for p in range(self.naux):
+            os.pwrite(self._file, values[p].tobytes(), base + p * stride + 4 * row * m1)
+
+    def _read(self, index: int, p0: int, p1: int) -> Single:
+        if self._memory is not None:
+            return self._memory[index][p0:p1]
+        assert self._path is not None
+        m0, m1 = self._rows[index]
+        size = (m1 - m0) * m1
+        with self._path.open("rb") as file:
+            file.seek(self._offset(index) + 4 * p0 * size)
+            data = np.fromfile(file, dtype=np.float32, count=(p1 - p0) * size)
+        return data.reshape(p1 - p0, m1 - m0, m1)
+
+    def delete(self) -> None:
+        """Remove the file, if there is one."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    # -- contractions ----------------------------------------------------------------------------------------------
+
+    def half_transformed(self, orbitals: Double) -> Iterator[tuple[int, int, Single]]:
+        """Yield (p0, p1, Y) with Y[P, mu, i] = sum_nu B[P, mu, nu] C[nu, i], shape (p1 - p0, nao, n)."""
+        c = np.ascontiguousarray(orbitals, dtype=np.float32)
+        n = c.shape[1]
+        chunk = max(1, min(self.naux, _MAX_CHUNK, _READ_BYTES // (4 * self.nao * max(1, n))))
+        for p0 in range(0, self.naux, chunk):
+            p1 = min(p0 + chunk, self.naux)
+            half = np.zeros((p1 - p0, self.nao, n), dtype=np.float32)
+            for index, (m0, m1) in enumerate(self._rows):
+                block = self._read(index, p0, p1)
+                rows = block.reshape(-1, m1) @ c[:m1]
+                half[:, m0:m1] += rows.reshape(p1 - p0, m1 - m0, n)
+                if m0:
+                    half[:, :m0] += np.matmul(block[:, :, :m0].transpose(0, 2, 1), c[m0:m1])
+            yield p0, p1, half
+
+    def coulomb(self, density: Double) -> Double:
+        """J[mu, nu] of a symmetric density matrix, in double precision arithmetic, (nao, nao)."""
+        fitted = np.zeros(self.naux)
+        weights = []
+        for m0, m1 in self._rows:
+            weight = density[m0:m1, :m1].copy()
+            weight[:, :m0] *= 2.0
+            weights.append(weight.reshape(-1))
+        for index, p0, p1, block in self._double_blocks():
+            fitted[p0:p1] += block @ weights[index]
+        result = np.zeros((self.nao, self.nao))
+        for index, p0, p1, block in self._double_blocks():
+            m0, m1 = self._rows[index]
+            result[m0:m1, :m1] += (fitted[p0:p1] @ block).reshape(m1 - m0, m1)
+        lower = np.tril(result)
+        return lower + np.tril(lower, -1).T
+
+    def _double_blocks(self) -> Iterator[tuple[int, int, int, Double]]:
+        for index, (m0, m1) in enumerate(self._rows):
+            size = (m1 - m0) * m1
+            step = max(1, _READ_BYTES // (8 * size))
+            for p0 in range(0, self.naux, step):
+                p1 = min(p0 + step, self.naux)
+                yield index, p0, p1, self._read(index, p0, p1).reshape(p1 - p0, size).astype(np.float64)
+
+    def exchange(self, orbitals: Double) -> Double:
+        """K of the density sum_i C_i C_i^T (occupations folded into the columns of C), (nao, nao)."""
+        result = np.zeros((self.nao, self.nao))
+        for p0, p1, half in self.half_transformed(orbitals):
+            rows = half.transpose(1, 0, 2).reshape(self.nao, (p1 - p0) * half.shape[2])
+            result += scipy.linalg.blas.ssyrk(1.0, rows.T, trans=1)
+        return np.triu(result) + np.triu(result, 1).T
+
+
+def density_factor(density: Double, overlap_root: Double, overlap_inverse_root: Double) -> Double:
+    """C with C C^T = density, for a density matrix without negative occupations.
+
+    Raises
+    ------
+    InputError
+        If an occupation is below -1e-3: then the matrix is no density.
+    """
+    occupations, orbitals = np.linalg.eigh(overlap_root @ density @ overlap_root)
+    if occupations[0] < -1e-3:
+        raise InputError(f"the density matrix has a negative occupation, {occupations[0]:.2e}")
+    keep = occupations > 1e-9
+    return np.asarray(overlap_inverse_root @ (orbitals[:, keep] * np.sqrt(occupations[keep])))
+
+
+def _auxiliary_mole(mole: Any, name: str) -> Any:
+    try:
+        return df.addons.make_auxmol(mole, name)
+    except (KeyError, RuntimeError, OSError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"the auxiliary basis {name!r} is unknown or lacks one of the cluster's elements",
+            why="Coulomb and exchange integrals are fitted in it",
+            fix='use "def2-universal-jkfit", which covers H to Rn',
+        ) from error
+
+
+def _cholesky(metric: Double) -> Double:
+    try:
+        return np.asfortranarray(scipy.linalg.cholesky(metric, lower=True))
+    except scipy.linalg.LinAlgError as error:
+        raise InputError(
+            "the auxiliary basis is linearly dependent for this cluster",
+            why="its Coulomb metric is not positive definite",
+            fix="use a smaller auxiliary basis, and look for atoms that lie on top of each other",
+        ) from error
+
+
+def _shell_blocks(mole: Any) -> list[tuple[int, int, int, int]]:
+    """(first shell, last shell, first AO, last AO) of each stored rectangle's rows."""
+    offsets = mole.ao_loc_nr()
+    blocks = []
+    start = 0
+    for shell in range(1, mole.nbas + 1):
+        if shell == mole.nbas or offsets[shell + 1] - offsets[start] > _ROWS:
+            blocks.append((start, shell, int(offsets[start]), int(offsets[shell])))
+            start = shell
+    return blocks

@@ -1,0 +1,333 @@
+"""The Kohn-Sham ground state: a guess that does not swing, fallbacks, checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster_qc.drivers.mole import ao_atoms, build_mole
+from cluster_qc.drivers.ri import RITensor, density_factor
+from cluster_qc.errors import InputError
+from cluster_qc.model import Cluster, DFTMethod, GroundState
+
+from pyscf import dft, lib, scf  # isort: skip  (cluster_qc.drivers.mole has set the BLAS kernel)
+
+Progress = Callable[[float | None, str], None]
+Ions = tuple[tuple[tuple[int, ...], int], ...]
+
+_COARSE_GRID = 1
+_COARSE_TOL = 1e-5
+
+
+def run_scf(
+    cluster: Cluster,
+    method: DFTMethod,
+    *,
+    ions: Ions | None = None,
+    checkpoint: Path | None = None,
+    scratch: Path | None = None,
+    progress: Progress | None = None,
+) -> GroundState:
+    """Converge the ground state with density-fitted Coulomb and exchange (RI-JK).
+
+    A coarse grid and threshold first, then the method's own. If plain DIIS does not converge, level shift with
+    damping follows, then second-order SCF; each fallback is named in the result's remarks.
+
+    Parameters
+    ----------
+    cluster, method
+        What to compute.
+    ions
+        (atoms, charge) of closed-shell fragments whose densities, added up, are the guess; None takes PySCF's
+        "minao".
+    checkpoint
+        File that is rewritten after every cycle; an interrupted run of the same input continues from it.
+    scratch
+        Folder for a three-index tensor that does not fit in memory; default the temporary folder.
+    progress
+        Called with None and the last SCF line.
+
+    Returns
+    -------
+    GroundState
+        With `converged` False, and a remark, if every attempt failed.
+
+    Raises
+    ------
+    InputError
+        For an unknown functional, basis or ECP, or a combination that is not supported.
+    StorageError
+        If scratch or checkpoint cannot be written.
+    """
+    mole = build_mole(cluster, method)
+    report = progress or (lambda fraction, line: None)
+    mf = _mean_field(mole, method, scratch, report)
+    remarks: list[str] = []
+    state = _Checkpoint(checkpoint, cluster, method)
+    density = state.density()
+    if density is None:
+        density = _ion_density(mole, method, ions, report) if ions else mf.get_init_guess(key="minao")
+    cycles = [state.cycles]
+
+    def attempt(label: str, tolerance: float, max_cycle: int, start: Any, **settings: Any) -> bool:
+        mf.conv_tol = tolerance
+        mf.conv_tol_grad = None
+        mf.max_cycle = max_cycle
+        for key, value in settings.items():
+            setattr(mf, key, value)
+
+        def callback(environment: dict[str, Any]) -> None:
+            cycles[0] += 1
+            report(
+                None,
+                f"SCF {label} cycle {environment['cycle'] + 1}  E = {environment['e_tot']:.8f}  "
+                f"|g| = {environment['norm_gorb']:.1e}",
+            )
+            state.write(environment["mo_coeff"], environment["mo_occ"], environment["mo_energy"], cycles[0])
+
+        mf.callback = callback
+        mf.kernel(dm0=start)
+        return bool(mf.converged)
+
+    plain = {"level_shift": 0.0, "damp": 0.0, "diis_start_cycle": 1}
+    shifted = {"level_shift": 0.3, "damp": 0.3, "diis_start_cycle": 4}
+    is_dft = method.functional.lower() != "hf"
+    if is_dft and state.density() is None and method.grid_level > _COARSE_GRID:
+        _set_grid(mf, _COARSE_GRID)
+        if not attempt("coarse", _COARSE_TOL, min(25, method.max_cycle), density, **plain):
+            remarks.append("plain DIIS did not converge on the coarse grid; level shift 0.3 and damping 0.3 followed")
+            attempt("level shift", _COARSE_TOL, method.max_cycle, density, **shifted)
+        density = mf.make_rdm1()
+    if is_dft:
+        _set_grid(mf, method.grid_level)
+    if not attempt("final", method.conv_tol, method.max_cycle, density, **plain):
+        remarks.append("plain DIIS did not converge; level shift 0.3 with damping 0.3 followed")
+        attempt("level shift", method.conv_tol, method.max_cycle, mf.make_rdm1(), **shifted)
+        if not mf.converged:
+            remarks.append("second-order SCF followed")
+            mf = _second_order(mf, method, report)
+    if not mf.converged:
+        remarks.append(f"SCF NOT CONVERGED to {method.conv_tol:g} hartree in {cycles[0]} cycles")
+    return _ground_state(cluster, method, mole, mf, cycles[0], tuple(remarks))
+
+
+def _mean_field(mole: Any, method: DFTMethod, scratch: Path | None, report: Progress) -> Any:
+    restricted = mole.spin == 0
+    if method.functional.lower() == "hf":
+        mf = scf.RHF(mole) if restricted else scf.UHF(mole)
+    else:
+        mf = dft.RKS(mole) if restricted else dft.UKS(mole)
+        mf.xc = method.functional
+        if mf.nlc or mf._numint.libxc.is_nlc(method.functional):
+            raise InputError(
+                f"the functional {method.functional!r} has a non-local correlation part (VV10)",
+                why="its response kernel is not available",
+                fix='use "hyb_gga_xc_wb97x_d" or "cam-b3lyp" for a range-separated hybrid',
+            )
+    if method.dispersion is not None:
+        mf.disp = method.dispersion
+    mf.direct_scf = False
+    tensors = TensorCache(mole, method, scratch, report)
+    overlap = mf.get_ovlp()
+    values, vectors = np.linalg.eigh(overlap)
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    inverse_root = (vectors / np.sqrt(values)) @ vectors.T
+
+    def get_jk(
+        mol: Any = None,
+        dm: Any = None,
+        hermi: int = 1,
+        with_j: bool = True,
+        with_k: bool = True,
+        omega: float | None = None,
+    ) -> tuple[Any, Any]:
+        densities = np.asarray(mf.make_rdm1() if dm is None else dm)
+        flat = densities.reshape(-1, *densities.shape[-2:])
+        tensor = tensors.get(omega or 0.0)
+        vj = vk = None
+        if with_j:
+            vj = np.asarray([tensor.coulomb(d) for d in flat]).reshape(densities.shape)
+        if with_k:
+            vk = np.asarray(
+                [_exchange(tensor, d, root, inverse_root) for d in flat]
+            ).reshape(densities.shape)
+        return vj, vk
+
+    mf.get_jk = get_jk
+    mf.get_j = lambda mol=None, dm=None, hermi=1, omega=None: get_jk(mol, dm, hermi, True, False, omega)[0]
+    mf.get_k = lambda mol=None, dm=None, hermi=1, omega=None: get_jk(mol, dm, hermi, False, True, omega)[1]
+    return mf
+
+
+def _exchange(
+    tensor: RITensor, density: NDArray[np.float64], root: NDArray[np.float64], inverse: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Exchange of a symmetric density, which may be a difference with negative occupations."""
+    occupations, orbitals = np.linalg.eigh(root @ density @ root)
+    result = np.zeros_like(density)
+    for sign in (1.0, -1.0):
+        keep = sign * occupations > 1e-9
+        if keep.any():
+            factor = inverse @ (orbitals[:, keep] * np.sqrt(np.abs(occupations[keep])))
+            result += sign * tensor.exchange(factor)
+    return result
+
+
+class TensorCache:
+    """The three-index tensors of one molecule, one for each range-separation parameter, built when first needed."""
+
+    def __init__(self, mole: Any, method: DFTMethod, scratch: Path | None, report: Progress) -> None:
+        self._mole = mole
+        self._method = method
+        self._scratch = scratch
+        self._report = report
+        self._tensors: dict[float, RITensor] = {}
+
+    def get(self, omega: float = 0.0) -> RITensor:
+        """The tensor of erf(omega r)/r, or of 1/r for omega = 0."""
+        if omega not in self._tensors:
+            if omega < 0:
+                raise InputError(
+                    f"the functional {self._method.functional!r} needs short-range exchange integrals",
+                    why="only full-range and long-range (erf) exchange is available",
+                    fix='use a global hybrid or a long-range corrected one, e.g. "pbe0" or "cam-b3lyp"',
+                )
+            path = None
+            if self._scratch is not None:
+                path = self._scratch / f"ri-{tensor_key(self._mole, self._method, omega)}.f32"
+            self._tensors[omega] = RITensor(
+                self._mole,
+                self._method.auxiliary_basis,
+                omega=omega,
+                path=path or Path(lib.param.TMPDIR) / f"ri-{os.getpid()}-{omega}.f32",
+                progress=self._report,
+            )
+        return self._tensors[omega]
+
+
+def tensor_key(mole: Any, method: DFTMethod, omega: float) -> str:
+    """Identify a tensor file: geometry, basis sets and range separation."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    digest.update(np.ascontiguousarray(mole.atom_coords()).tobytes())
+    digest.update(np.ascontiguousarray(mole._bas).tobytes())
+    digest.update(np.ascontiguousarray(mole._env[20:]).tobytes())
+    digest.update(f"{method.auxiliary_basis} {omega} {mole.cart} 1".encode())
+    return digest.hexdigest()[:16]
+
+
+def _set_grid(mf: Any, level: int) -> None:
+    mf.grids = dft.gen_grid.Grids(mf.mol)
+    mf.grids.level = level
+    mf.grids.verbose = 0
+
+
+def _ion_density(mole: Any, method: DFTMethod, ions: Ions, report: Progress) -> NDArray[np.float64]:
+    """Block-diagonal density of closed-shell fragments: the right charges at once, so that HOMO and LUMO do not cross."""
+    density = np.zeros((mole.nao, mole.nao))
+    slices = mole.aoslice_by_atom()[:, 2:]
+    bohr = mole.atom_coords()
+    seen: dict[bytes, NDArray[np.float64]] = {}
+    for number, (atoms, charge) in enumerate(ions, start=1):
+        report(None, f"guess: ion {number} of {len(ions)}")
+        symbols = [mole.atom_pure_symbol(a) for a in atoms]
+        coords = bohr[list(atoms)]
+        key = repr((symbols, charge, len(atoms) == 1 or coords.tolist())).encode()
+        if key not in seen:
+            fragment = Cluster("ion", tuple(symbols), coords, charge=charge)
+            part = build_mole(fragment, method)
+            ion = scf.RHF(part).density_fit(auxbasis=method.auxiliary_basis)
+            if method.functional.lower() != "hf":
+                ion = dft.RKS(part).density_fit(auxbasis=method.auxiliary_basis)
+                ion.xc = method.functional
+                ion.grids.level = 0
+            ion.conv_tol = 1e-5
+            ion.max_cycle = 30
+            ion.kernel(dm0=ion.get_init_guess(key="atom" if len(atoms) == 1 else "minao"))
+            seen[key] = np.asarray(ion.make_rdm1())
+        index = np.concatenate([np.arange(*slices[a]) for a in atoms])
+        density[np.ix_(index, index)] = seen[key]
+    return density
+
+
+def _second_order(mf: Any, method: DFTMethod, report: Progress) -> Any:
+    solver = mf.newton()
+    solver.conv_tol = method.conv_tol
+    solver.max_cycle = 30
+    solver.verbose = 0
+    report(None, "SCF second order")
+    solver.kernel(mf.mo_coeff, mf.mo_occ)
+    mf.mo_coeff, mf.mo_energy, mf.mo_occ = solver.mo_coeff, solver.mo_energy, solver.mo_occ
+    mf.e_tot, mf.converged = solver.e_tot, solver.converged
+    return mf
+
+
+def _ground_state(
+    cluster: Cluster, method: DFTMethod, mole: Any, mf: Any, cycles: int, remarks: tuple[str, ...]
+) -> GroundState:
+    nspin = 1 if mole.spin == 0 else 2
+
+    def by_spin(array: Any) -> NDArray[np.float64]:
+        return np.asarray(array).reshape(nspin, *np.shape(array)[-(np.ndim(array) - (nspin == 2)) :])
+
+    density = mf.make_rdm1()
+    with mole.with_common_orig((0.0, 0.0, 0.0)):
+        dipole = mf.dip_moment(mole, density, unit="AU", verbose=0)
+    return GroundState(
+        cluster=cluster,
+        method=method,
+        energy=float(mf.e_tot),
+        orbital_energies=by_spin(mf.mo_energy),
+        coefficients=by_spin(mf.mo_coeff),
+        occupations=by_spin(mf.mo_occ),
+        overlap=mf.get_ovlp(),
+        ao_atoms=ao_atoms(mole),
+        core_electrons=[mole.atom_nelec_core(a) for a in range(mole.natm)],
+        dipole=dipole,
+        s_squared=0.0 if nspin == 1 else float(mf.spin_square()[0]),
+        converged=bool(mf.converged),
+        cycles=cycles,
+        remarks=remarks,
+    )
+
+
+class _Checkpoint:
+    """The orbitals of the last cycle, written whole or not at all, and only read for the same input."""
+
+    def __init__(self, path: Path | None, cluster: Cluster, method: DFTMethod) -> None:
+        self._path = path
+        self._key = json.dumps(
+            [cluster.symbols, np.asarray(cluster.coords).round(10).tolist(), cluster.charge, cluster.multiplicity,
+             repr(method)]
+        )
+        self.cycles = 0
+        self._density: NDArray[np.float64] | None = None
+        if path is None or not path.exists():
+            return
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            with np.load(path, allow_pickle=False) as data:
+                if str(data["key"]) == self._key:
+                    coefficients, occupations = data["coefficients"], data["occupations"]
+                    self.cycles = int(data["cycles"])
+                    self._density = np.einsum("...pi,...i,...qi->...pq", coefficients, occupations, coefficients)
+
+    def density(self) -> NDArray[np.float64] | None:
+        """The density of an interrupted run, or None."""
+        return self._density
+
+    def write(self, coefficients: Any, occupations: Any, energies: Any, cycles: int) -> None:
+        if self._path is None:
+            return
+        partial = self._path.with_name(self._path.name + ".partial.npz")
+        np.savez(
+            partial, key=self._key, coefficients=coefficients, occupations=occupations, energies=energies, cycles=cycles
+        )
+        os.replace(partial, self._path)

@@ -1,0 +1,69 @@
+"""Input hashes: equal input is never computed twice, changed input never reuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cluster_qc.errors import InputError
+from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
+
+REVISIONS: Mapping[str, int] = {"scf": 1, "singlets": 1, "triplets": 1}
+"""Part of each input hash: raise a step's number when the same input must give different numbers from now on."""
+
+
+def canonical(value: Any) -> Any:
+    """Plain JSON values of an input: dataclasses and mappings as dicts, arrays as lists, -0.0 as 0.0."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): canonical(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return canonical(value.tolist())
+    if isinstance(value, np.generic):
+        return canonical(value.item())
+    if isinstance(value, (list, tuple)):
+        return [canonical(item) for item in value]
+    if isinstance(value, float):
+        return value + 0.0
+    if value is None or isinstance(value, (str, int)):
+        return value
+    raise InputError(f"a {type(value).__name__} cannot be part of a stored input")
+
+
+def input_hash(step: str, payload: Any, parents: Sequence[str] = ()) -> str:
+    """SHA-256 of the step, its canonical input and its parents' hashes, hexadecimal."""
+    content = {
+        "step": step,
+        "revision": REVISIONS.get(step, 1),
+        "input": canonical(payload),
+        "parents": list(parents),
+    }
+    return hashlib.sha256(canonical_json(content)).hexdigest()
+
+
+def ground_hash(cluster: Cluster, method: DFTMethod) -> str:
+    """Input hash of a ground state; names, fragments and the source file do not change it."""
+    nuclei = {
+        "symbols": cluster.symbols,
+        "coords": cluster.coords,
+        "charge": cluster.charge,
+        "multiplicity": cluster.multiplicity,
+    }
+    return input_hash("scf", {"cluster": nuclei, "method": method})
+
+
+def states_hash(ground: str, method: TDDFTMethod) -> str:
+    """Input hash of excited states on the ground state of hash `ground`."""
+    return input_hash(f"{method.spin}s", {"method": method}, (ground,))
+
+
+def canonical_json(content: Any) -> bytes:
+    """JSON bytes that depend on the content only: sorted keys, no spaces, shortest round-trip floats."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode()

@@ -1,0 +1,30 @@
+"""Frozen data types: numpy only, checked at construction."""
+
+from cluster_qc.model.alignment import BandAlignment, UPSReference
+from cluster_qc.model.cluster import Cluster, Fragment
+from cluster_qc.model.excited_states import (
+    ExcitedStates,
+    Excitation,
+    NaturalTransitionOrbitals,
+)
+from cluster_qc.model.ground_state import GroundState
+from cluster_qc.model.method import DFTMethod, TDDFTMethod
+from cluster_qc.model.record import Record
+from cluster_qc.model.spectrum import Spectrum
+from cluster_qc.model.volume import Volume
+
+__all__ = [
+    "BandAlignment",
+    "Cluster",
+    "DFTMethod",
+    "ExcitedStates",
+    "Excitation",
+    "Fragment",
+    "GroundState",
+    "NaturalTransitionOrbitals",
+    "Record",
+    "Spectrum",
+    "TDDFTMethod",
+    "UPSReference",
+    "Volume",
+]

@@ -1,0 +1,199 @@
+"""Vertical excitations: energies, amplitudes, transition moments and natural transition orbitals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cluster_qc.errors import UnavailableError
+from cluster_qc.model.arrays import BoolArray, FloatArray, IntArray, frozen
+from cluster_qc.model.ground_state import GroundState
+from cluster_qc.model.method import TDDFTMethod
+
+
+@dataclass(frozen=True, eq=False)
+class ExcitedStates:
+    """Excitations of a closed-shell ground state, in ascending order of energy.
+
+    Amplitudes are normalised to sum(X^2) - sum(Y^2) = 1/2. Moments of the real orbitals used here are real
+    arrays; `velocity` and `magnetic` are matrix elements of the real antisymmetric operators named below, that is,
+    the imaginary parts of the Hermitian ones.
+    """
+
+    ground: GroundState
+    method: TDDFTMethod
+    excitation_energies: FloatArray
+    """(nstates,), hartree."""
+    error_estimates: FloatArray
+    """(nstates,), hartree: iteration error from the residual plus the named approximations."""
+    converged: BoolArray
+    """(nstates,)."""
+    occupied: IntArray
+    """Indices of the occupied orbitals that take part, (nocc,)."""
+    virtual: IntArray
+    """Indices of the virtual orbitals that take part, (nvir,)."""
+    x: FloatArray
+    """Excitation amplitudes, (nstates, nocc, nvir)."""
+    y: FloatArray
+    """De-excitation amplitudes, (nstates, nocc, nvir); zeros in the Tamm-Dancoff approximation."""
+    gauge_origin: FloatArray | None = None
+    """Origin of `magnetic`, bohr, (3,); None for triplets."""
+    electric: FloatArray | None = None
+    """<0| r |n>, bohr, (nstates, 3); multiply by -1 for the electron's charge. None for triplets."""
+    velocity: FloatArray | None = None
+    """<0| d/dr |n>, 1/bohr, (nstates, 3), the commutator with a non-local potential included, so that it equals
+    +E <0|r|n> for exact states. None for triplets, and with an ECP until its commutator is available."""
+    magnetic: FloatArray | None = None
+    """1/2 <0| (r - gauge_origin) x d/dr |n>, atomic units, (nstates, 3). None for triplets."""
+    approximations: tuple[str, ...] = ()
+    """Every approximation made, each with its error estimate."""
+
+    def __post_init__(self) -> None:
+        n = len(self.excitation_energies)
+        nocc, nvir = len(self.occupied), len(self.virtual)
+        for name, shape, dtype in (
+            ("excitation_energies", (n,), float),
+            ("error_estimates", (n,), float),
+            ("converged", (n,), bool),
+            ("occupied", (nocc,), np.intp),
+            ("virtual", (nvir,), np.intp),
+            ("x", (n, nocc, nvir), float),
+            ("y", (n, nocc, nvir), float),
+        ):
+            object.__setattr__(self, name, frozen(getattr(self, name), shape, name, dtype))
+        for name, shape in (
+            ("gauge_origin", (3,)),
+            ("electric", (n, 3)),
+            ("velocity", (n, 3)),
+            ("magnetic", (n, 3)),
+        ):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, frozen(value, shape, name))
+
+    def __len__(self) -> int:
+        return len(self.excitation_energies)
+
+    def __getitem__(self, index: int) -> Excitation:
+        n = len(self)
+        if not -n <= index < n:
+            raise IndexError(f"state {index} of {n}; indices count from 0")
+        return Excitation(self, index % n)
+
+    def __iter__(self) -> Iterator[Excitation]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def spin(self) -> str:
+        """"singlet" or "triplet"."""
+        return self.method.spin
+
+    @property
+    def oscillator_strengths(self) -> FloatArray:
+        """Length form, (nstates,), dimensionless.
+
+        Raises
+        ------
+        UnavailableError
+            For triplets, which have no transition dipole without spin-orbit coupling.
+        """
+        electric = self.require("electric")
+        return np.asarray(2.0 / 3.0 * self.excitation_energies * (electric**2).sum(axis=1))
+
+    def require(self, moment: str) -> FloatArray:
+        """The array of "electric", "velocity" or "magnetic" transition dipoles.
+
+        Raises
+        ------
+        UnavailableError
+            If the moment does not exist for these states.
+        """
+        value: FloatArray | None = getattr(self, moment)
+        if value is not None:
+            return value
+        if self.spin == "triplet":
+            raise UnavailableError(
+                f"triplet states have no {moment} transition dipole with the ground state",
+                why="spin forbids it without spin-orbit coupling; it does not exist, it is not zero",
+                fix="use singlet states",
+            )
+        raise UnavailableError(
+            f"the {moment} transition dipoles were not computed for these states",
+            why="with an effective core potential the velocity form needs the commutator [r, V_ECP], which is missing",
+            fix='use gauge="length" and mind its dependence on the origin',
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Excitation:
+    """One state of an `ExcitedStates`, as a view."""
+
+    states: ExcitedStates
+    index: int
+    """Counted from 0."""
+
+    @property
+    def label(self) -> str:
+        """"S1" for the lowest singlet, "T1" for the lowest triplet."""
+        return f"{'S' if self.states.spin == 'singlet' else 'T'}{self.index + 1}"
+
+    @property
+    def energy(self) -> float:
+        """Excitation energy, hartree."""
+        return float(self.states.excitation_energies[self.index])
+
+    @property
+    def converged(self) -> bool:
+        """False if the residual stayed above the tolerance."""
+        return bool(self.states.converged[self.index])
+
+    @property
+    def x(self) -> FloatArray:
+        """Excitation amplitudes, (nocc, nvir)."""
+        return np.asarray(self.states.x[self.index])
+
+    @property
+    def y(self) -> FloatArray:
+        """De-excitation amplitudes, (nocc, nvir)."""
+        return np.asarray(self.states.y[self.index])
+
+
+@dataclass(frozen=True, eq=False)
+class NaturalTransitionOrbitals:
+    """Singular vectors of sqrt(2) X, not renormalised (Martin, J. Chem. Phys. 118, 4775 (2003), 10.1063/1.1558471)."""
+
+    label: str
+    """The state, e.g. "S1"."""
+    energy: float
+    """Excitation energy, hartree."""
+    weights: FloatArray
+    """Squared singular values, descending, (npair,). They sum to 1 in TDA, to 1 + 2|Y|^2 otherwise."""
+    hole: FloatArray
+    """(nao, npair)."""
+    electron: FloatArray
+    """(nao, npair)."""
+    homo_lumo_weight: float
+    """2 X^2 of the HOMO->LUMO element, the share of the state in that single substitution."""
+    converged: bool = True
+
+    def __post_init__(self) -> None:
+        npair = len(self.weights)
+        nao = np.shape(self.hole)[0]
+        for name, shape in (
+            ("weights", (npair,)),
+            ("hole", (nao, npair)),
+            ("electron", (nao, npair)),
+        ):
+            object.__setattr__(self, name, frozen(getattr(self, name), shape, name))
+
+    @property
+    def participation_ratio(self) -> float:
+        """(sum w)^2 / sum w^2: the number of pairs that matter."""
+        return float(self.weights.sum() ** 2 / (self.weights**2).sum())
+
+    @property
+    def lost_weight(self) -> float:
+        """1 - sum(weights): zero in TDA, negative by the de-excitations (2|Y|^2) in full TDDFT."""
+        return float(1.0 - self.weights.sum())

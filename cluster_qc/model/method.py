@@ -1,0 +1,97 @@
+"""What to compute: the ground-state and the excited-state method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cluster_qc.errors import InputError
+
+
+@dataclass(frozen=True)
+class DFTMethod:
+    """A Kohn-Sham (or Hartree-Fock) ground-state method.
+
+    Raises
+    ------
+    InputError
+        For a threshold, cycle number or grid level out of range. Names of functionals, basis sets and ECPs are
+        checked against the molecule when the calculation starts, before anything expensive.
+    """
+
+    functional: str
+    """libxc/PySCF name, e.g. "pbe0", "cam-b3lyp"; "hf" for Hartree-Fock."""
+    basis: str = "def2-svp"
+    basis_overrides: tuple[tuple[str, str], ...] = ()
+    """(element, basis) pairs, e.g. (("Au", "def2-tzvp"), ("S", "def2-tzvp"))."""
+    ecp: str | None = "auto"
+    """Effective core potential: "auto" takes the one that belongs to the basis set (none for light elements),
+    None asks for all electrons, a name asks for that ECP on every element that has it."""
+    auxiliary_basis: str = "def2-universal-jkfit"
+    """Fitting basis of the response exchange and Coulomb terms; the SCF itself uses exact integrals."""
+    dispersion: Literal["d3bj", "d4"] | None = None
+    """Dispersion correction of the energy; it does not touch orbitals or excitations."""
+    grid_level: int = 3
+    """PySCF grid level, 0 (coarse) to 9."""
+    cartesian: bool = False
+    conv_tol: float = 1e-8
+    """SCF energy threshold in hartree."""
+    max_cycle: int = 100
+
+    def __post_init__(self) -> None:
+        if not self.functional.strip():
+            raise InputError("the functional has no name", fix='give one, e.g. functional = "pbe0"')
+        if not 0 <= self.grid_level <= 9:
+            raise InputError(f"grid_level is {self.grid_level}; it runs from 0 to 9")
+        if not 0 < self.conv_tol < 1e-3:
+            raise InputError(f"conv_tol is {self.conv_tol}; it is an energy in hartree below 1e-3")
+        if self.max_cycle < 1:
+            raise InputError(f"max_cycle is {self.max_cycle}; at least 1 is needed")
+
+
+@dataclass(frozen=True)
+class TDDFTMethod:
+    """A linear-response method for vertical excitations of a closed-shell ground state.
+
+    Raises
+    ------
+    InputError
+        For a number of states, a window or a threshold out of range, or if both or neither of `nstates` and
+        `window` are given.
+    """
+
+    nstates: int
+    spin: Literal["singlet", "triplet"] = "singlet"
+    tda: bool = False
+    """Tamm-Dancoff approximation; the default is full TDDFT (RPA)."""
+    route: Literal["reference"] = "reference"
+    """"reference" iterates the residual of every root below `tolerance`."""
+    tolerance: float = 1e-3
+    """Residual norm of each root in hartree. The error of an excitation energy is second order in it."""
+    frozen_below: float | None = None
+    """Occupied orbitals below this energy (hartree) stay frozen; None correlates them all."""
+    virtual_above: float | None = None
+    """Virtual orbitals above this energy (hartree) are left out; None takes them all."""
+    exchange_rank: float = 1.0
+    """Share of auxiliary functions kept for the exchange (natural auxiliary functions); 1 keeps them all."""
+    max_cycle: int = 60
+
+    def __post_init__(self) -> None:
+        if self.nstates < 1:
+            raise InputError(
+                f"nstates is {self.nstates}", why="at least one state is needed", fix="give 1 or more"
+            )
+        if self.spin not in ("singlet", "triplet"):
+            raise InputError(f"spin is {self.spin!r}; it is 'singlet' or 'triplet'")
+        if self.route != "reference":
+            raise InputError(f"route is {self.route!r}; this version has 'reference'")
+        if not 0 < self.tolerance < 0.1:
+            raise InputError(
+                f"tolerance is {self.tolerance}; it is a residual in hartree between 0 and 0.1"
+            )
+        if not 0 < self.exchange_rank <= 1:
+            raise InputError(
+                f"exchange_rank is {self.exchange_rank}; it is a share between 0 and 1"
+            )
+        if self.max_cycle < 1:
+            raise InputError(f"max_cycle is {self.max_cycle}; at least 1 is needed")

@@ -1,0 +1,52 @@
+"""A broadened spectrum with the sticks it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from cluster_qc.errors import InputError
+from cluster_qc.model.arrays import FloatArray, frozen
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Absorption or circular dichroism against photon energy."""
+
+    kind: Literal["absorption", "cd"]
+    energies: FloatArray
+    """Photon energies, hartree, ascending, (npoint,)."""
+    values: FloatArray
+    """epsilon (absorption) or delta_epsilon = epsilon_L - epsilon_R (cd), L/(mol cm), (npoint,)."""
+    stick_energies: FloatArray
+    """Excitation energies, hartree, the shift not applied, (nstates,)."""
+    stick_strengths: FloatArray
+    """Oscillator strengths (absorption, dimensionless) or rotatory strengths (cd, atomic units), (nstates,)."""
+    shape: Literal["gaussian", "lorentzian"]
+    fwhm: float
+    """Full width at half maximum, hartree."""
+    shift: float = 0.0
+    """Added to every excitation energy before broadening, hartree."""
+    gauge: str = "length"
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.energies)
+        m = len(self.stick_energies)
+        for name, size in (
+            ("energies", n),
+            ("values", n),
+            ("stick_energies", m),
+            ("stick_strengths", m),
+        ):
+            object.__setattr__(self, name, frozen(getattr(self, name), (size,), name))
+        if self.fwhm <= 0:
+            raise InputError(f"fwhm is {self.fwhm}; a width is positive")
+        if n > 1 and not (np.diff(self.energies) > 0).all():
+            raise InputError("the energies of a spectrum must ascend")
+
+    def with_values(self, values: FloatArray) -> Spectrum:
+        """A copy with other values on the same energies."""
+        return replace(self, values=values)

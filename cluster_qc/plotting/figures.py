@@ -1,0 +1,59 @@
+"""Whole figures in the package's style, saved as files; they need no display and no pyplot state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cluster_qc.errors import StorageError
+from cluster_qc.model import BandAlignment, GroundState, Spectrum
+from cluster_qc.plotting import STYLE
+from cluster_qc.plotting.levels import plot_levels
+from cluster_qc.plotting.spectra import plot_absorption, plot_cd
+
+_WIDE = (4.6, 2.9)
+
+
+def save_levels(path: str | Path, ground: GroundState, alignment: BandAlignment | None = None) -> None:
+    """Save the picture of `plot_levels`.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written.
+    """
+    _save(path, lambda ax: plot_levels(ax, ground, alignment))
+
+
+def save_cd(
+    path: str | Path,
+    spectra: Spectrum | Sequence[Spectrum],
+    *,
+    labels: Sequence[str] = (),
+    experiment_bands: Iterable[tuple[float, int]] | None = None,
+) -> None:
+    """Save the picture of `plot_cd`; parameters there, errors as in `save_levels`."""
+    _save(path, lambda ax: plot_cd(ax, spectra, labels=labels, experiment_bands=experiment_bands), _WIDE)
+
+
+def save_absorption(
+    path: str | Path, spectra: Spectrum | Sequence[Spectrum], *, labels: Sequence[str] = ()
+) -> None:
+    """Save the picture of `plot_absorption`; parameters there, errors as in `save_levels`."""
+    _save(path, lambda ax: plot_absorption(ax, spectra, labels=labels), _WIDE)
+
+
+def _save(path: str | Path, draw: Callable[[Axes], None], size: tuple[float, float] | None = None) -> None:
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=size)
+        draw(figure.add_subplot())
+        try:
+            figure.savefig(path)
+        except OSError as error:
+            raise StorageError(
+                f"{path} cannot be written: {error.strerror}", fix="check the folder and the free space"
+            ) from error

@@ -1,0 +1,115 @@
+"""Absorption and CD curves against wavelength, with their sticks and measured bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from cluster_qc.model import Spectrum
+from cluster_qc.units import electronvolt, rotatory_strength_cgs, wavelength_nm
+
+
+def plot_cd(
+    ax: Axes,
+    spectra: Spectrum | Sequence[Spectrum],
+    *,
+    sticks: bool = True,
+    labels: Sequence[str] = (),
+    experiment_bands: Iterable[tuple[float, int]] | None = None,
+) -> None:
+    """Draw CD curves, the rotatory strengths as sticks on a second axis with the same zero.
+
+    Parameters
+    ----------
+    ax
+        Axes to draw on.
+    spectra
+        One or more CD spectra.
+    sticks
+        Draw the lines behind the curves.
+    labels
+        One per spectrum, for the legend.
+    experiment_bands
+        Measured Cotton bands: (wavelength in nm, sign +1 or -1), as arrows at the edge of the axes.
+    """
+    curves = _as_sequence(spectra)
+    _plot_curves(ax, curves, labels)
+    ax.axhline(0.0, color="0.6", lw=0.6, zorder=0)
+    limit = max((float(np.abs(s.values).max()) for s in curves), default=0.0) or 1.0
+    ax.set_ylim(-1.2 * limit, 1.2 * limit)
+    ax.set_ylabel(r"$\Delta\varepsilon$ / L mol$^{-1}$ cm$^{-1}$")
+    if sticks:
+        _plot_sticks(ax, curves, rotatory_strength_cgs, r"$R$ / 10$^{-40}$ esu$^2$ cm$^2$", signed=True)
+    for wavelength, sign in experiment_bands or ():
+        ax.annotate(
+            f"{wavelength:.0f}",
+            (wavelength, 1.0 if sign > 0 else 0.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, -14 if sign > 0 else 14),
+            textcoords="offset points",
+            ha="center",
+            va="top" if sign > 0 else "bottom",
+            fontsize=6,
+            color="0.25",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "->", "color": "0.25", "lw": 0.8, "shrinkA": 0, "shrinkB": 0},
+        )
+
+
+def plot_absorption(
+    ax: Axes, spectra: Spectrum | Sequence[Spectrum], *, sticks: bool = True, labels: Sequence[str] = ()
+) -> None:
+    """Draw absorption curves, the oscillator strengths as sticks on a second axis; parameters as in `plot_cd`."""
+    curves = _as_sequence(spectra)
+    _plot_curves(ax, curves, labels)
+    ax.set_ylim(0.0, 1.1 * (max((float(s.values.max()) for s in curves), default=0.0) or 1.0))
+    ax.set_ylabel(r"$\varepsilon$ / L mol$^{-1}$ cm$^{-1}$")
+    if sticks:
+        _plot_sticks(ax, curves, 1.0, "oscillator strength", signed=False)
+
+
+def _as_sequence(spectra: Spectrum | Sequence[Spectrum]) -> Sequence[Spectrum]:
+    return [spectra] if isinstance(spectra, Spectrum) else list(spectra)
+
+
+def _plot_curves(ax: Axes, curves: Sequence[Spectrum], labels: Sequence[str]) -> None:
+    for index, spectrum in enumerate(curves):
+        label = labels[index] if index < len(labels) else None
+        nm = [wavelength_nm(energy) for energy in spectrum.energies.tolist()]
+        ax.plot(nm, spectrum.values, color=f"C{index}", label=label, zorder=3)
+    if curves:
+        ax.set_xlim(
+            min(wavelength_nm(float(s.energies[-1])) for s in curves),
+            max(wavelength_nm(float(s.energies[0])) for s in curves),
+        )
+    ax.set_xlabel("wavelength / nm")
+    if labels:
+        ax.legend(loc="upper right")
+
+
+def _plot_sticks(ax: Axes, curves: Sequence[Spectrum], unit: float, ylabel: str, *, signed: bool) -> None:
+    left, right = ax.get_xlim()
+    twin = ax.twinx()
+    twin.set_zorder(ax.get_zorder() - 1)
+    ax.patch.set_visible(False)
+    largest = 0.0
+    for index, spectrum in enumerate(curves):
+        pairs = zip(spectrum.stick_energies.tolist(), spectrum.stick_strengths.tolist(), strict=True)
+        for energy, strength in pairs:
+            nm = wavelength_nm(energy + spectrum.shift)
+            if left <= nm <= right:
+                twin.vlines(nm, 0.0, strength / unit, color=f"C{index}", lw=0.8, alpha=0.55)
+                largest = max(largest, abs(strength / unit))
+    limit = 1.2 * (largest or 1.0)
+    twin.set_ylim(-limit if signed else 0.0, limit)
+    twin.set_ylabel(ylabel)
+
+
+def describe(spectrum: Spectrum) -> str:
+    """Write one line for a caption: width, shape, shift and gauge."""
+    return (
+        f"{spectrum.shape} lines of {spectrum.fwhm / electronvolt:.2f} eV (fwhm), "
+        f"shift {spectrum.shift / electronvolt:+.2f} eV, {spectrum.gauge} gauge"
+    )

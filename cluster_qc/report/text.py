@@ -1,0 +1,124 @@
+"""The summary as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cluster_qc.report.values import (
+    ABSENT,
+    Notes,
+    number,
+    percent,
+    plain,
+    rows,
+    seconds,
+    section,
+    shares_of,
+    warnings_of,
+)
+
+_STATES_SHOWN = 20
+
+
+def text_report(summary: Mapping[str, Any]) -> str:
+    """Write the main results of a job in at most 100 columns; absent values are dashes, with the reason below.
+
+    Parameters
+    ----------
+    summary
+        What summary.json holds; unknown keys are ignored, absent ones skipped.
+    """
+    notes = Notes(section(summary, "reasons"))
+    lines = [f"! {warning}" for warning in warnings_of(summary)]
+    structure, levels = section(summary, "structure"), section(summary, "levels")
+    if structure:
+        lines += ["", _title(structure)]
+        lines += [
+            f"  mean {k} {number(d)} A" for k, d in section(structure, "mean_distance_angstrom").items()
+        ]
+    if levels:
+        lines += ["", "Levels (eV)"]
+        lines.append(
+            "  HOMO {}   LUMO {}   gap {}".format(
+                *(number(levels.get(key), 2) for key in ("homo_ev", "lumo_ev", "gap_ev"))
+            )
+        )
+        shares = section(levels, "shares")
+        lines += [
+            f"  {key.upper()} on {_shares(shares_of(shares, key))}" for key in ("homo", "lumo") if shares
+        ]
+    lines += _alignment(section(summary, "alignment"))
+    for title, key in (("Singlets", "singlets"), ("Triplets", "triplets")):
+        lines += _states(title, rows(summary, key), notes)
+    for label, nto in section(summary, "ntos").items():
+        if isinstance(nto, Mapping):
+            lines += ["", f"{label}: {plain(nto.get('character'))}"]
+            lines += [f"  {part:8} {_shares(shares_of(nto, part))}" for part in ("hole", "electron")]
+    bands = rows(section(summary, "cd"), "bands")
+    if bands:
+        lines += ["", "CD bands (nm, L/(mol cm))"]
+        lines += [
+            f"  {number(b.get('wavelength_nm'), 1):>8} {number(b.get('delta_epsilon_lmolcm'), 1, signed=True):>9}"
+            for b in bands
+        ]
+    timings = section(summary, "timings_s")
+    if timings:
+        lines += ["", "Time  " + ", ".join(f"{step} {seconds(t)}" for step, t in timings.items())]
+    lines += [f"[{letter}] {text}" for text, letter in notes.used.items()]
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def _title(structure: Mapping[str, Any]) -> str:
+    extra = [f"{structure['natom']} atoms"] if "natom" in structure else []
+    extra += [f"charge {structure['charge']:+d}"] if structure.get("charge") else []
+    extra += [f"CIP {plain(structure['cip'])}"] if structure.get("cip") else []
+    extra += [f"core {structure['core_handedness']}"] if structure.get("core_handedness") else []
+    return ", ".join([str(structure.get("formula") or "structure"), *extra])
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {percent(share)}" for name, share in ordered) or ABSENT
+
+
+def _alignment(alignment: Mapping[str, Any]) -> list[str]:
+    if not alignment:
+        return []
+    agrees = alignment.get("agrees")
+    verdict = "not compared" if agrees is None else "agrees" if agrees else "disagrees"
+    return [
+        "",
+        f"HOMO (eV): computed {number(alignment.get('homo_ev'), 2)}, "
+        f"measured {number(alignment.get('measured_homo_ev'), 2)}, "
+        f"difference {number(alignment.get('deviation_ev'), 2, signed=True)} "
+        f"({verdict} within {number(alignment.get('tolerance_ev'), 2)})",
+    ]
+
+
+def _states(title: str, states: Sequence[Mapping[str, Any]], notes: Notes) -> list[str]:
+    if not states:
+        return []
+    columns = [
+        ("E/eV", "energy_ev", 3, False),
+        ("+-/eV", "error_estimate_ev", 4, False),
+        ("nm", "wavelength_nm", 1, False),
+    ]
+    if title == "Singlets":
+        columns += [
+            ("f", "oscillator_strength", 4, False),
+            ("R(len)", "rotatory_strength_length_cgs", 2, True),
+            ("R(vel)", "rotatory_strength_velocity_cgs", 2, True),
+        ]
+    lines = ["", title, "  " + f"{'':5}" + "".join(f"{head:>12}" for head, *_ in columns)]
+    for state in states[:_STATES_SHOWN]:
+        cells = ""
+        for _, key, digits, signed in columns:
+            value = state.get(key)
+            absent = value is None
+            text = f"{ABSENT}[{notes.letter(key)}]" if absent else number(value, digits, signed=signed)
+            cells += f"{text:>12}"
+        lines.append(f"  {state.get('label', ''):5}{cells}")
+    if len(states) > _STATES_SHOWN:
+        lines.append(f"  ... and {len(states) - _STATES_SHOWN} more, in summary.json")
+    return lines

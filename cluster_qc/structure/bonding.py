@@ -1,0 +1,96 @@
+"""When two atoms are bonded: one rule for molecules and for crystals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase.data import atomic_numbers, covalent_radii
+from numpy.typing import ArrayLike
+from scipy.spatial import cKDTree
+
+from cluster_qc.model.arrays import FloatArray
+from cluster_qc.model.elements import is_metal
+from cluster_qc.units import angstrom
+
+TOLERANCE: float = 0.4
+"""Added to the sum of two covalent radii (angstrom), as the Cambridge database does."""
+
+METAL_FACTOR: float = 1.1
+"""Two metals are bonded below this multiple of the sum of their covalent radii: Au-Cu 2.85 is a bond, an
+aurophilic Au...Au 3.1 or Ag...Pt 3.2 angstrom alone is not and never joins two molecules. A cluster whose metals are
+further apart is still one molecule through the ligands that bridge them."""
+
+_COUNTER_IONS = frozenset({"Na", "K", "Rb", "Cs"})
+_HH_BOND = 0.9
+
+
+def is_cluster_metal(symbol: str) -> bool:
+    """Tell whether a metal binds ligands; Na, K, Rb and Cs count as free ions and never bind."""
+    return is_metal(symbol) and symbol not in _COUNTER_IONS
+
+
+def longest_bond(first: str, second: str) -> float:
+    """Longest bonded distance of two elements in angstrom, 0 if they never bond."""
+    if first in _COUNTER_IONS or second in _COUNTER_IONS:
+        return 0.0
+    if first == second == "H":
+        return _HH_BOND
+    radii = float(covalent_radii[atomic_numbers[first]] + covalent_radii[atomic_numbers[second]])
+    if is_metal(first) and is_metal(second):
+        return METAL_FACTOR * radii
+    return radii + TOLERANCE
+
+
+def bonded_pairs(symbols: Sequence[str], positions: FloatArray) -> list[tuple[int, int]]:
+    """Bonded pairs (i < j) among points in angstrom; a hydrogen next to a nonmetal does not bind a metal too."""
+    if len(symbols) < 2:
+        return []
+    kinds = sorted(set(symbols))
+    limit = {(a, b): longest_bond(a, b) for a in kinds for b in kinds}
+    reach = max(limit.values())
+    pairs = cKDTree(positions).query_pairs(reach, output_type="ndarray") if reach > 0 else []
+    found = []
+    covered = set()
+    for i, j in pairs:
+        distance = float(np.linalg.norm(positions[i] - positions[j]))
+        if distance <= limit[symbols[i], symbols[j]]:
+            found.append((int(min(i, j)), int(max(i, j))))
+            for a, b in ((i, j), (j, i)):
+                if symbols[a] == "H" and not is_metal(symbols[b]):
+                    covered.add(int(a))
+    return sorted(
+        (i, j)
+        for i, j in found
+        if not (i in covered and is_metal(symbols[j])) and not (j in covered and is_metal(symbols[i]))
+    )
+
+
+def bonds(symbols: Sequence[str], coords: ArrayLike) -> list[tuple[int, int]]:
+    """Bonds of a finite molecule.
+
+    Two atoms are bonded below the sum of their covalent radii plus 0.4 angstrom, two metals below 1.1 times that sum,
+    two hydrogens below 0.9 angstrom; Na, K, Rb and Cs never bond.
+
+    Parameters
+    ----------
+    symbols
+        Element symbols.
+    coords
+        Positions in bohr, (natom, 3).
+
+    Returns
+    -------
+    list of tuple
+        Pairs of atom indices (i < j), sorted.
+    """
+    return bonded_pairs(symbols, np.asarray(coords, dtype=float) / angstrom)
+
+
+def neighbour_lists(natom: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """For each atom the atoms bonded to it, ascending."""
+    neighbours: list[list[int]] = [[] for _ in range(natom)]
+    for i, j in pairs:
+        neighbours[i].append(j)
+        neighbours[j].append(i)
+    return [sorted(atoms) for atoms in neighbours]

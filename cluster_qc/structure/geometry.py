@@ -1,0 +1,60 @@
+"""Distances between the metals of a cluster."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from cluster_qc.model import Cluster
+from cluster_qc.model.elements import is_metal
+from cluster_qc.units import angstrom
+
+METAL_CONTACT: float = 3.5 * angstrom
+"""Two metals closer than this (bohr) count as a contact: metallophilic distances reach about 3.5 angstrom,
+and the sum of Bondi's radii (2.80 angstrom for Cu...Cu) would leave accepted cuprophilic contacts out."""
+
+
+@dataclass(frozen=True)
+class MetalDistance:
+    """One metal-metal contact."""
+
+    pair: str
+    """Both elements in alphabetical order, e.g. "Au-Cu"."""
+    atoms: tuple[int, int]
+    """Atom indices, ascending, counted from 0."""
+    distance: float
+    """Bohr."""
+
+
+def metal_metal_distances(cluster: Cluster, cutoff: float = METAL_CONTACT) -> tuple[MetalDistance, ...]:
+    """All metal-metal contacts of a cluster, by pair and then by length.
+
+    Parameters
+    ----------
+    cluster
+        The molecule.
+    cutoff
+        Longest distance listed, bohr.
+    """
+    metals = [i for i, symbol in enumerate(cluster.symbols) if is_metal(symbol)]
+    found = []
+    for k, i in enumerate(metals):
+        for j in metals[k + 1 :]:
+            distance = float(np.linalg.norm(cluster.coords[i] - cluster.coords[j]))
+            if distance <= cutoff:
+                first, second = sorted((cluster.symbols[i], cluster.symbols[j]))
+                found.append(MetalDistance(f"{first}-{second}", (i, j), distance))
+    return tuple(sorted(found, key=lambda contact: (contact.pair, contact.distance)))
+
+
+def mean_distances(cluster: Cluster) -> dict[str, float]:
+    """Mean metal-metal contact per pair of elements, in angstrom, e.g. {"Au-Cu": 2.84}.
+
+    Only contacts up to `METAL_CONTACT` enter; a pair without one is absent.
+    """
+    lengths: dict[str, list[float]] = defaultdict(list)
+    for contact in metal_metal_distances(cluster):
+        lengths[contact.pair].append(contact.distance / angstrom)
+    return {pair: float(np.mean(values)) for pair, values in sorted(lengths.items())}

@@ -1,0 +1,156 @@
+"""Hydrogen atoms that a crystal structure lacks: how many, where, and added by geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from ase.data import atomic_numbers, covalent_radii
+
+from cluster_qc.model.arrays import FloatArray
+from cluster_qc.structure.bonding import bonded_pairs, is_cluster_metal, neighbour_lists
+from cluster_qc.structure.charges import matching_moiety
+from cluster_qc.structure.crystal import Crystal
+from cluster_qc.structure.molecule import Molecule, hill_formula
+
+_LENGTH = {"B": 1.19, "C": 1.09, "N": 1.01, "O": 0.97, "Si": 1.48, "P": 1.42, "S": 1.34}
+_TETRAHEDRAL = np.deg2rad(109.47)
+
+
+def missing_hydrogens(crystal: Crystal, chosen: Molecule, molecules: Sequence[Molecule]) -> int:
+    """Hydrogens of the cluster without sites, from the formulae in the file; 0 if these do not tell.
+
+    The moiety's formula decides. Without one, the sum formula does, if the cluster is the only species and none of its
+    hydrogens is in the file.
+    """
+    have = chosen.symbols.count("H")
+    matched = matching_moiety(crystal.moiety, chosen.symbols)
+    if matched is not None:
+        return max(0, matched[0].get("H", 0) - have)
+    if have == 0 and {molecule.formula for molecule in molecules} == {chosen.formula}:
+        carbons = crystal.formula_sum.get("C", 0)
+        scale = chosen.symbols.count("C") / carbons if carbons else 1.0
+        return round(crystal.formula_sum.get("H", 0) * scale)
+    return 0
+
+
+def whole_formula(moiety: str, molecule: Molecule) -> str:
+    """Hill formula of a species with the hydrogens that have no sites: from the moieties; a lone O is a water."""
+    if molecule.symbols == ("O",):
+        return "H2O"
+    matched = matching_moiety(moiety, molecule.symbols)
+    lacking = 0 if matched is None else matched[0].get("H", 0) - molecule.symbols.count("H")
+    return hill_formula(molecule.symbols + ("H",) * max(0, lacking))
+
+
+def add_hydrogens(molecule: Molecule, wanted: int, attached: Sequence[int | None]) -> Molecule | None:
+    """Add `wanted` hydrogens at ideal positions, or return None if their places are not certain.
+
+    Parameters
+    ----------
+    molecule
+        Positions in angstrom.
+    wanted
+        How many the formula asks for.
+    attached
+        Hydrogens on each atom as the file says (_atom_site_attached_hydrogens), None where it does not. If the file
+        says nothing, the carbons' hydrogens follow from their bond lengths and angles.
+    """
+    neighbours = neighbour_lists(len(molecule.symbols), bonded_pairs(molecule.symbols, molecule.positions))
+    if any(attached):
+        counts = [count or 0 for count in attached]
+    else:
+        counts = [_on_carbon(i, molecule, neighbours) for i in range(len(molecule.symbols))]
+    if sum(counts) != wanted:
+        return None
+    added: list[FloatArray] = []
+    for i, count in enumerate(counts):
+        if count:
+            places = _places(i, count, molecule, neighbours)
+            if len(places) != count:
+                return None
+            added.extend(places)
+    return replace(
+        molecule,
+        symbols=molecule.symbols + ("H",) * len(added),
+        positions=np.vstack([molecule.positions, *added]),
+    )
+
+
+def _near(i: int, molecule: Molecule, neighbours: list[list[int]]) -> list[int]:
+    """Neighbours that shape an atom: the nonmetals, and metals only where fewer than two of these are there."""
+    light = [j for j in neighbours[i] if not is_cluster_metal(molecule.symbols[j])]
+    return light if len(light) > 1 else light + [j for j in neighbours[i] if j not in light]
+
+
+def _on_carbon(i: int, molecule: Molecule, neighbours: list[list[int]]) -> int:
+    """Hydrogens that a carbon lacks, from its bond lengths and angles; 0 for other elements."""
+    if molecule.symbols[i] != "C":
+        return 0
+    near = _near(i, molecule, neighbours)
+    bound = len(near) < len(neighbours[i])
+    vectors = molecule.positions[near] - molecule.positions[i]
+    lengths = np.linalg.norm(vectors, axis=1)
+    radii = covalent_radii[[atomic_numbers[molecule.symbols[j]] for j in near]] + covalent_radii[6]
+    ratios = lengths / radii
+    units = vectors / lengths[:, None]
+    if len(near) == 3:
+        return 0 if bound or np.linalg.norm(units.sum(axis=0)) < 0.35 else 1
+    if len(near) == 2:
+        angle = np.rad2deg(np.arccos(np.clip(units[0] @ units[1], -1, 1)))
+        if angle > 155:
+            return 0
+        return 1 if angle > 112 and ratios.min() < 0.95 else 2
+    if len(near) == 1:
+        if ratios[0] < 0.83:
+            return 1 if molecule.symbols[near[0]] == "C" else 0
+        return 2 if ratios[0] < 0.91 else 3
+    return 0
+
+
+def _places(i: int, count: int, molecule: Molecule, neighbours: list[list[int]]) -> list[FloatArray]:
+    """Positions (angstrom) of `count` hydrogens on atom i; fewer if the geometry is not one of the usual ones."""
+    symbol, here = molecule.symbols[i], molecule.positions[i]
+    near = _near(i, molecule, neighbours)
+    length = _LENGTH.get(symbol, 0.0)
+    if not near or not length:
+        return []
+    units = molecule.positions[near] - here
+    units /= np.linalg.norm(units, axis=1)[:, None]
+    back = -units.sum(axis=0)
+    if len(near) >= 2 and count == 1 and np.linalg.norm(back) > 0.1:
+        return [here + length * back / np.linalg.norm(back)]
+    if len(near) == 2 and count == 2:
+        middle = back / np.linalg.norm(back)
+        across = np.cross(units[0], units[1])
+        across /= np.linalg.norm(across)
+        half = _TETRAHEDRAL / 2
+        return [here + length * (np.cos(half) * middle + sign * np.sin(half) * across) for sign in (1, -1)]
+    if len(near) == 1:
+        if count == 1 and symbol == "C":
+            return [here - length * units[0]]
+        torsions = {1: (180.0,), 2: (0.0, 180.0), 3: (60.0, 180.0, -60.0)}.get(count, ())
+        angle = np.deg2rad(120.0) if count == 2 else _TETRAHEDRAL
+        reference = _reference(i, near[0], molecule, neighbours)
+        return [here + length * _turned(units[0], reference, angle, torsion) for torsion in torsions]
+    return []
+
+
+def _reference(i: int, neighbour: int, molecule: Molecule, neighbours: list[list[int]]) -> FloatArray:
+    """Find a direction from the neighbour to another of its atoms, to count torsions from."""
+    for j in neighbours[neighbour]:
+        if j != i:
+            return np.asarray(molecule.positions[j] - molecule.positions[neighbour])
+    return np.array([0.34, 0.81, 0.47])
+
+
+def _turned(unit: FloatArray, reference: FloatArray, angle: float, torsion: float) -> FloatArray:
+    """Make the unit vector at `angle` (radian) to `unit` and at `torsion` (degrees) to the reference along the bond."""
+    side = reference - (reference @ unit) * unit
+    if np.linalg.norm(side) < 1e-3:
+        side = np.cross(unit, [0.34, 0.81, 0.47])
+    side /= np.linalg.norm(side)
+    other = np.cross(unit, side)
+    phi = np.deg2rad(torsion)
+    return np.asarray(np.cos(angle) * unit + np.sin(angle) * (np.cos(phi) * side + np.sin(phi) * other))

@@ -1,0 +1,224 @@
+"""Whole molecules out of a unit cell."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from cluster_qc.model.arrays import FloatArray, IntArray
+from cluster_qc.structure.bonding import bonded_pairs, is_cluster_metal, longest_bond
+from cluster_qc.structure.crystal import Crystal, Site
+
+SAME_POSITION = 0.3
+"""Symmetry copies of one site closer than this (angstrom) are one atom on a special position."""
+
+
+@dataclass(frozen=True, eq=False)
+class CellAtoms:
+    """Every atom of one unit cell."""
+
+    symbols: tuple[str, ...]
+    fractional: FloatArray
+    """(natom, 3), not reduced to [0, 1)."""
+    site: IntArray
+    """The site each atom comes from, (natom,)."""
+    operation: IntArray
+    """The first symmetry operation that made it, (natom,); 0 is the identity."""
+    occupancy: FloatArray
+    """(natom,)."""
+    matrix: FloatArray
+    """Cartesian (angstrom) = matrix @ fractional."""
+
+    def subset(self, keep: Sequence[int], occupancy: FloatArray | None = None) -> CellAtoms:
+        """Keep the atoms `keep`, with `occupancy` for all atoms replaced before if given."""
+        index = np.asarray(keep, dtype=np.intp)
+        weights = self.occupancy if occupancy is None else occupancy
+        return CellAtoms(
+            tuple(self.symbols[i] for i in index), self.fractional[index], self.site[index],
+            self.operation[index], weights[index], self.matrix,
+        )  # fmt: skip
+
+    def distance(self, i: int, j: int) -> float:
+        """Shortest distance in angstrom between atoms i and j or their translated images (cells not too skew)."""
+        return float(shortest(self.fractional[i] - self.fractional[j], self.matrix))
+
+
+@dataclass(frozen=True, eq=False)
+class Molecule:
+    """A connected set of atoms, assembled across cell boundaries."""
+
+    symbols: tuple[str, ...]
+    positions: FloatArray
+    """Angstrom, (natom, 3)."""
+    atoms: tuple[int, ...]
+    """Indices into the cell's atoms."""
+    infinite: bool
+    """True if the bonds reach a translated image of the molecule itself: a polymer."""
+    weight: float
+    """Mean occupancy."""
+
+    @property
+    def nmetal(self) -> int:
+        """Number of metal atoms that bind ligands."""
+        return sum(map(is_cluster_metal, self.symbols))
+
+    @property
+    def formula(self) -> str:
+        """Hill formula."""
+        return hill_formula(self.symbols)
+
+
+def hill_formula(symbols: Sequence[str]) -> str:
+    """Hill formula, as `Cluster.formula` writes it."""
+    counts = Counter(symbols)
+    first = [s for s in ("C", "H") if s in counts] if "C" in counts else []
+    return "".join(
+        f"{s}{counts[s] if counts[s] > 1 else ''}" for s in first + sorted(set(counts) - set(first))
+    )
+
+
+_NEAR = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)], dtype=float)
+
+
+def shortest(delta: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Lengths (angstrom) of fractional vectors (..., 3) reduced to the nearest image."""
+    reduced = delta - np.round(delta)
+    lengths = [np.linalg.norm((reduced + shift) @ matrix.T, axis=-1) for shift in _NEAR]
+    return np.asarray(np.minimum.reduce(lengths))
+
+
+def fill_cell(crystal: Crystal, sites: Sequence[Site], occupancies: Sequence[float]) -> CellAtoms:
+    """Apply every symmetry operation to the sites; copies on special positions are merged at their mean."""
+    matrix = crystal.orthogonalisation
+    rotations = np.array([op.rot for op in crystal.operations], dtype=float) / crystal.operations[0].DEN
+    translations = np.array([op.tran for op in crystal.operations], dtype=float) / crystal.operations[0].DEN
+    symbols: list[str] = []
+    rows: list[FloatArray] = []
+    origin: list[tuple[int, int]] = []
+    weights: list[float] = []
+    for index, site in enumerate(sites):
+        images = rotations @ np.array(site.position) + translations
+        free = np.ones(len(images), dtype=bool)
+        for k in range(len(images)):
+            if not free[k]:
+                continue
+            delta = images - images[k]
+            same = free & (shortest(delta, matrix) < SAME_POSITION)
+            free &= ~same
+            offset = _nearest(delta[same], matrix)
+            symbols.append(site.symbol)
+            rows.append(images[k] + offset.mean(axis=0))
+            origin.append((index, k))
+            weights.append(occupancies[index])
+    table = np.array(origin, dtype=np.intp)
+    return CellAtoms(tuple(symbols), np.array(rows), table[:, 0], table[:, 1], np.array(weights), matrix)
+
+
+def _nearest(delta: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Fractional vectors (n, 3) moved to their shortest images."""
+    images = (delta - np.round(delta))[:, None, :] + _NEAR
+    best = np.linalg.norm(images @ matrix.T, axis=-1).argmin(axis=-1)
+    return np.asarray(images[np.arange(len(delta)), best])
+
+
+@dataclass(frozen=True, eq=False)
+class _Neighbourhood:
+    """The atoms of the cell, wrapped, and their images close to it."""
+
+    wrap: IntArray
+    atom: IntArray
+    shift: IntArray
+    positions: FloatArray
+
+
+def _neighbourhood(cell: CellAtoms, reach: float) -> _Neighbourhood:
+    wrap = np.floor(cell.fractional + 1e-9).astype(np.intp)
+    inside = cell.fractional - wrap
+    margin = reach * np.linalg.norm(np.linalg.inv(cell.matrix), axis=1)
+    span = [range(-math.ceil(m), math.ceil(m) + 1) for m in margin]
+    shifts = [(i, j, k) for i in span[0] for j in span[1] for k in span[2]]
+    shifts.sort(key=lambda shift: shift != (0, 0, 0))
+    atom, shift, points = [], [], []
+    for vector in shifts:
+        moved = inside + np.array(vector)
+        near = np.flatnonzero(((moved >= -margin) & (moved <= 1 + margin)).all(axis=1))
+        atom.append(near)
+        shift.append(np.tile(vector, (len(near), 1)))
+        points.append(moved[near])
+    return _Neighbourhood(
+        wrap,
+        np.concatenate(atom),
+        np.concatenate(shift).astype(np.intp),
+        np.concatenate(points) @ cell.matrix.T,
+    )
+
+
+def close_pairs(cell: CellAtoms, reach: float) -> list[tuple[int, int, float]]:
+    """Find all pairs i < j of the cell's atoms with images within `reach`, and their shortest distance, angstrom."""
+    near = _neighbourhood(cell, reach)
+    found: dict[tuple[int, int], float] = {}
+    for p, q in cKDTree(near.positions).query_pairs(reach):
+        i, j = sorted((int(near.atom[p]), int(near.atom[q])))
+        distance = float(np.linalg.norm(near.positions[p] - near.positions[q]))
+        if i != j:
+            found[i, j] = min(distance, found.get((i, j), distance))
+    return [(i, j, distance) for (i, j), distance in sorted(found.items())]
+
+
+def periodic_bonds(cell: CellAtoms) -> list[tuple[int, int, tuple[int, int, int]]]:
+    """Bonds (i, j, shift): atom i is bonded to atom j moved by `shift` lattice vectors; each listed both ways."""
+    kinds = sorted(set(cell.symbols))
+    reach = max(longest_bond(a, b) for a in kinds for b in kinds)
+    near = _neighbourhood(cell, 2 * reach)
+    symbols = [cell.symbols[i] for i in near.atom]
+    natom = len(cell.symbols)
+    found = []
+    for p, q in bonded_pairs(symbols, near.positions):
+        for a, b in ((p, q), (q, p)):
+            if a < natom:
+                i, j = int(near.atom[a]), int(near.atom[b])
+                s = near.shift[b] - near.wrap[j] + near.wrap[i]
+                found.append((i, j, (int(s[0]), int(s[1]), int(s[2]))))
+    return found
+
+
+def assemble(cell: CellAtoms) -> list[Molecule]:
+    """All molecules of a cell, each whole; those that contain the first sites come first."""
+    natom = len(cell.symbols)
+    neighbours: list[list[tuple[int, tuple[int, int, int]]]] = [[] for _ in range(natom)]
+    for i, j, shift in periodic_bonds(cell):
+        neighbours[i].append((j, shift))
+    order = sorted(range(natom), key=lambda i: (int(cell.operation[i]), int(cell.site[i])))
+    place: dict[int, tuple[int, int, int]] = {}
+    molecules = []
+    for start in order:
+        if start in place:
+            continue
+        place[start] = (0, 0, 0)
+        members, infinite = [start], False
+        for i in members:
+            for j, shift in neighbours[i]:
+                here = place[i]
+                there = (here[0] + shift[0], here[1] + shift[1], here[2] + shift[2])
+                if j not in place:
+                    place[j] = there
+                    members.append(j)
+                elif place[j] != there:
+                    infinite = True
+        members.sort(key=lambda i: (int(cell.site[i]), int(cell.operation[i])))
+        points = cell.fractional[members] + np.array([place[i] for i in members])
+        molecules.append(
+            Molecule(
+                tuple(cell.symbols[i] for i in members),
+                points @ cell.matrix.T,
+                tuple(members),
+                infinite,
+                float(cell.occupancy[members].mean()),
+            )
+        )
+    return molecules

@@ -1,0 +1,298 @@
+"""A validated job: what to compute on which structure, from a JOB.toml, a preset and command-line options."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from cluster_qc.errors import InputError
+from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod, UPSReference
+from cluster_qc.model.elements import is_metal
+from cluster_qc.store import folder_name
+from cluster_qc.units import electronvolt
+from cluster_qc.workflow.presets import DEFAULT, DONOR_BASIS, PRESETS
+
+NoneWord = Literal["none"]
+"""TOML has no null: "none" switches an optional setting off."""
+
+
+Overrides = Annotated[dict[str, str], BeforeValidator(lambda v: dict(v) if isinstance(v, list) else v)]
+"""{Au = "def2-tzvp"} or [["Au", "def2-tzvp"]]."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def given(self) -> dict[str, Any]:
+        """The keys that the user wrote, "none" as None."""
+        values = {key: getattr(self, key) for key in self.model_fields_set}
+        return {key: None if value == "none" else value for key, value in values.items()}
+
+
+class Molecule(_Section):
+    """[molecule]: what to take from the structure file."""
+
+    charge: int | None = None
+    multiplicity: int | None = None
+    disorder: str = "major"
+    block: str | None = None
+
+
+class Method(_Section):
+    """[method]: the fields of `DFTMethod`."""
+
+    functional: str = ""
+    basis: str = ""
+    basis_overrides: Overrides = {}
+    ecp: str = "auto"
+    auxiliary_basis: str = ""
+    dispersion: Literal["d3bj", "d4", "none"] = "none"
+    grid_level: int = 3
+    cartesian: bool = False
+    conv_tol: float = 1e-8
+    max_cycle: int = 100
+
+
+class States(_Section):
+    """[singlets] and [triplets]: the fields of `TDDFTMethod`."""
+
+    nstates: int = 1
+    tda: bool = False
+    tolerance: float = 1e-3
+    frozen_below: float | NoneWord = "none"
+    virtual_above: float | NoneWord = "none"
+    exchange_rank: float = 1.0
+    max_cycle: int = 60
+
+
+class SpectrumSection(_Section):
+    """[spectrum]: width and shift of the drawn bands; the shift is 0 unless asked for, and printed."""
+
+    fwhm_ev: float = Field(default=0.3, gt=0)
+    shift_ev: float = 0.0
+
+
+class Experiment(_Section):
+    """[experiment]: a measured HOMO against the vacuum level."""
+
+    homo_ev: float = Field(lt=0)
+    uncertainty_ev: float | None = Field(default=None, gt=0)
+    source: str = ""
+
+
+class JobFile(_Section):
+    """A whole JOB.toml; only `structure` is required."""
+
+    structure: str
+    """CIF or XYZ file, relative to the job file."""
+    name: str | None = None
+    output: str | None = None
+    """Results folder, relative to where the command runs; the -o option goes first."""
+    preset: Literal["quick", "standard", "reference"] = "standard"
+    molecule: Molecule = Molecule()
+    method: Method = Method()
+    singlets: States = States()
+    triplets: States = States()
+    spectrum: SpectrumSection = SpectrumSection()
+    experiment: Experiment | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it will run; the DFT method may still depend on the elements, see `dft_method`."""
+
+    structure: Path
+    directory: Path
+    name: str
+    preset: str
+    molecule: Molecule
+    method: Mapping[str, Any]
+    """Keyword arguments of `DFTMethod`."""
+    singlets: TDDFTMethod
+    triplets: TDDFTMethod
+    fwhm: float
+    """Hartree."""
+    shift: float
+    """Hartree."""
+    experiment: UPSReference | None
+
+    def dft_method(self, cluster: Cluster, donors: tuple[str, ...]) -> DFTMethod:
+        """The ground-state method; `donors` are the elements bound to the metals."""
+        values = dict(self.method)
+        overrides: dict[str, str] = {}
+        if (better := DONOR_BASIS.get(self.preset)) and "basis" not in self.user_method:
+            metals = {symbol for symbol in cluster.symbols if is_metal(symbol)}
+            overrides = dict.fromkeys(sorted(metals | set(donors)), better)
+        overrides.update(values.pop("basis_overrides", {}))
+        return DFTMethod(**values, basis_overrides=tuple(sorted(overrides.items())))
+
+    user_method: frozenset[str] = frozenset()
+    """Keys of `method` that the user gave, against those of the preset."""
+
+
+def load_job(
+    path: str | Path,
+    *,
+    output: str | Path | None = None,
+    preset: str | None = None,
+    nstates: int | None = None,
+    charge: int | None = None,
+    multiplicity: int | None = None,
+    functional: str | None = None,
+    basis: str | None = None,
+    disorder: str | None = None,
+) -> Job:
+    """Build a job from a structure file or a JOB.toml; an option that is not None overrides both file and preset.
+
+    Raises
+    ------
+    InputError
+        For a missing file, a syntax error, an unknown key (the nearest one is named) or a value out of range.
+    """
+    path = Path(path)
+    need_file(path)
+    if path.suffix.lower() == ".toml":
+        file = read_job_file(path)
+        structure = path.parent / Path(file.structure).expanduser()
+        need_file(structure, f"{path}: structure")
+    else:
+        file, structure = JobFile(structure=str(path)), path
+    preset = preset or (file.preset if "preset" in file.model_fields_set else DEFAULT)
+    if preset not in PRESETS:
+        raise InputError(
+            f"unknown preset {preset!r}{_nearest(preset, PRESETS)}", fix=f"use one of {', '.join(PRESETS)}"
+        )
+    base = PRESETS[preset]
+    method = file.method.given()
+    method |= {k: v for k, v in (("functional", functional), ("basis", basis)) if v is not None}
+    molecule = file.molecule.model_copy(
+        update={
+            key: value
+            for key, value in (("charge", charge), ("multiplicity", multiplicity), ("disorder", disorder))
+            if value is not None
+        }
+    )
+    singlets = {**base["singlets"], **file.singlets.given()}
+    if nstates is not None:
+        if nstates < 1:
+            raise InputError(
+                f"--states is {nstates}", why="at least one state is needed", fix="give 1 or more"
+            )
+        singlets["nstates"] = nstates
+    spectrum = {**base["spectrum"], **file.spectrum.given()}
+    name = folder_name(file.name or structure.stem)
+    return Job(
+        structure=structure,
+        directory=Path(output or file.output or Path("results") / name),
+        name=name,
+        preset=preset,
+        molecule=molecule,
+        method={**base["method"], **method},
+        singlets=_states(path, "singlets", singlets),
+        triplets=_states(path, "triplets", {**base["triplets"], **file.triplets.given()}),
+        fwhm=spectrum["fwhm_ev"] * electronvolt,
+        shift=spectrum["shift_ev"] * electronvolt,
+        experiment=_reference(file.experiment),
+        user_method=frozenset(method),
+    )
+
+
+def _states(path: Path, section: str, values: dict[str, Any]) -> TDDFTMethod:
+    try:
+        return TDDFTMethod(**values, spin="singlet" if section == "singlets" else "triplet")
+    except InputError as exc:
+        raise InputError(f"{path}: [{section}] {exc.what}", why=exc.why, fix=exc.fix) from exc
+
+
+def _reference(section: Experiment | None) -> UPSReference | None:
+    if section is None:
+        return None
+    uncertainty = section.uncertainty_ev
+    return UPSReference(
+        homo=section.homo_ev * electronvolt,
+        uncertainty=None if uncertainty is None else uncertainty * electronvolt,
+        source=section.source,
+    )
+
+
+def need_file(path: Path, what: str = "") -> None:
+    """Refuse a path that is no file.
+
+    Raises
+    ------
+    InputError
+        If it does not exist, or is a folder.
+    """
+    prefix = f"{what}: " if what else ""
+    if path.is_dir():
+        raise InputError(f"{prefix}{path} is a folder, not a file", fix="give a .cif, .xyz or .toml file")
+    if not path.exists():
+        near = difflib.get_close_matches(path.name, _neighbours(path), n=1)
+        hint = f"; {path.parent / near[0]} exists" if near else ""
+        raise InputError(f"{prefix}no such file: {path}{hint}", fix="check the path")
+
+
+def _neighbours(path: Path) -> list[str]:
+    try:
+        return [p.name for p in path.parent.iterdir()]
+    except OSError:
+        return []
+
+
+def read_job_file(path: Path) -> JobFile:
+    """Read and validate a JOB.toml.
+
+    Raises
+    ------
+    InputError
+        Naming the file, the key and what would be allowed.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the syntax at that place") from exc
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be read: {exc.strerror}", fix="check its permissions") from exc
+    try:
+        return JobFile.model_validate(content)
+    except ValidationError as exc:
+        raise _explain(path, exc) from exc
+
+
+def _explain(path: Path, exc: ValidationError) -> InputError:
+    error = exc.errors()[0]
+    places = [str(part) for part in error["loc"]]
+    key = places[-1]
+    if error["type"] == "extra_forbidden":
+        model: type[BaseModel] = JobFile
+        for part in places[:-1]:
+            annotation = model.model_fields[part].annotation
+            model = annotation if isinstance(annotation, type) else Experiment
+        allowed = list(model.model_fields)
+        return InputError(
+            f"{path}: unknown key {'.'.join(places)}{_nearest(key, allowed)}",
+            why="a misspelt key would silently leave the default in place",
+            fix=f"allowed here: {', '.join(allowed)}",
+        )
+    if error["type"] == "missing":
+        return InputError(f"{path}: the key {'.'.join(places)} is missing", fix=f"add {key} = ...")
+    places = [part for part in places if part in _ALL_KEYS] or places
+    return InputError(f"{path}: {'.'.join(places)}: {error['msg']} (it is {error['input']!r})")
+
+
+_ALL_KEYS = {
+    key
+    for model in (JobFile, Molecule, Method, States, SpectrumSection, Experiment)
+    for key in model.model_fields
+}
+
+
+def _nearest(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,109 @@
+"""The expensive steps of a run, each computed once and kept as a record."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster_qc import store
+from cluster_qc.files import storage_errors
+from cluster_qc.hashing import ground_hash, states_hash
+from cluster_qc.model import Cluster, DFTMethod, ExcitedStates, GroundState, Record, TDDFTMethod
+from cluster_qc.provenance import peak_memory_gib
+from cluster_qc.workflow.progress import Monitor
+
+
+@dataclass
+class Steps:
+    """Runs a step, or reads its record; remembers what each took."""
+
+    folder: Path
+    monitor: Monitor
+    force: bool = False
+    timings_s: dict[str, float] = field(default_factory=dict)
+    """Wall time of each step, of the run that computed it."""
+    records: dict[str, str] = field(default_factory=dict)
+    """Record folder of each step."""
+    resumed_inside: list[str] = field(default_factory=list)
+    """Steps that went on from a checkpoint of a killed run; their wall time lacks the part before."""
+    peak_memory_gib: float = 0.0
+    _tensors: dict[Any, Any] = field(default_factory=dict)
+
+    def ground(self, cluster: Cluster, method: DFTMethod) -> GroundState:
+        """The ground state."""
+        path = store.record_path(self.folder, "scf", ground_hash(cluster, method))
+        if not self.force and (found := store.find_ground(self.folder, cluster, method)):
+            self._reused(*found, path)
+            return found[0]
+        from cluster_qc.drivers.scf import run_scf
+
+        checkpoint, begin = self._begin(path)
+        report = self.monitor.step("scf")
+        with storage_errors(checkpoint):
+            ground = run_scf(cluster, method, checkpoint=checkpoint, progress=report)
+        self._finish("scf", ground, checkpoint, begin)
+        return ground
+
+    def states(self, ground: GroundState, method: TDDFTMethod) -> ExcitedStates:
+        """The singlets or the triplets."""
+        step = f"{method.spin}s"
+        digest = states_hash(ground_hash(ground.cluster, ground.method), method)
+        path = store.record_path(self.folder, step, digest)
+        if not self.force and (found := store.find_states(self.folder, ground, method)):
+            self._reused(*found, path)
+            return found[0]
+        from cluster_qc.drivers.tddft import response_tensors, run_tddft
+
+        checkpoint, begin = self._begin(path)
+        report = self.monitor.step(step)
+        # Singlets and triplets of one orbital window share their three-index tensors.
+        window = (method.frozen_below, method.virtual_above, method.exchange_rank)
+        with storage_errors(checkpoint):
+            if window not in self._tensors:
+                report(None, "three-index integrals")
+                self._tensors.clear()
+                self._tensors[window] = response_tensors(ground, method)
+            tensors = self._tensors[window]
+            states = run_tddft(ground, method, checkpoint=checkpoint, progress=report, tensors=tensors)
+        self._finish(step, states, checkpoint, begin)
+        return states
+
+    def release(self) -> None:
+        """Free the tensors."""
+        self._tensors.clear()
+
+    def _begin(self, path: Path) -> tuple[Path, float]:
+        checkpoint = self.folder / f".checkpoint-{path.name}"
+        if self.force:
+            checkpoint.unlink(missing_ok=True)
+        if checkpoint.exists():
+            self.resumed_inside.append(path.name.rsplit("-", 1)[0])
+        return checkpoint, time.perf_counter()
+
+    def _finish(self, step: str, result: GroundState | ExcitedStates, checkpoint: Path, begin: float) -> None:
+        seconds = time.perf_counter() - begin
+        self.timings_s[step] = seconds
+        self.peak_memory_gib = max(self.peak_memory_gib, peak_memory_gib())
+        extra = {"peak_memory_gib": peak_memory_gib(), "resumed_inside": step in self.resumed_inside}
+        path = store.put(self.folder, result, wall_time_s=seconds, extra=extra, replace=self.force)
+        self.records[step] = path.name
+        checkpoint.unlink(missing_ok=True)
+        self.monitor.note(f"{step}: {_outcome(result)} in {seconds:.1f} s")
+
+    def _reused(self, result: GroundState | ExcitedStates, record: Record, path: Path) -> None:
+        step = record.step
+        self.timings_s[step] = record.wall_time_s
+        self.records[step] = path.name
+        self.peak_memory_gib = max(self.peak_memory_gib, record.scalars.get("peak_memory_gib", 0.0))
+        if record.scalars.get("resumed_inside"):
+            self.resumed_inside.append(step)
+        self.monitor.note(f"{step}: {_outcome(result)}, taken from {path.name}")
+
+
+def _outcome(result: GroundState | ExcitedStates) -> str:
+    if isinstance(result, GroundState):
+        return "converged" if result.converged else "NOT converged"
+    failed = [state.label for state in result if not state.converged]
+    return f"{len(result)} states" + (f", NOT converged: {', '.join(failed)}" if failed else ", converged")

@@ -1,0 +1,255 @@
+"""The numbers of a finished run as one JSON object, units in the keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster_qc.errors import StorageError, UnavailableError
+from cluster_qc.files import storage_errors, write_text
+from cluster_qc.hashing import canonical
+from cluster_qc.model import (
+    BandAlignment,
+    Cluster,
+    ExcitedStates,
+    GroundState,
+    NaturalTransitionOrbitals,
+    Spectrum,
+)
+from cluster_qc.units import electronvolt, rotatory_strength_cgs, wavelength_nm
+
+if TYPE_CHECKING:
+    from cluster_qc.workflow.job import Job
+
+SCHEMA_VERSION = 1
+_NTO_WEIGHTS_FROM = 1e-4
+
+
+def structure_summary(cluster: Cluster, cip: list[str]) -> dict[str, Any]:
+    """What was computed: formula, charge, handedness, distances."""
+    from cluster_qc.structure.chirality import core_handedness
+    from cluster_qc.structure.geometry import mean_distances
+
+    return {
+        "name": cluster.name,
+        "source": cluster.source,
+        "formula": cluster.formula,
+        "natom": cluster.natom,
+        "nelectron": cluster.nelectron,
+        "charge": cluster.charge,
+        "multiplicity": cluster.multiplicity,
+        "cip": cip,
+        "core_handedness": core_handedness(cluster),
+        "mean_distance_angstrom": mean_distances(cluster),
+    }
+
+
+def method_summary(job: Job, ground: GroundState) -> dict[str, Any]:
+    """Every setting that the numbers depend on; energies and thresholds in hartree."""
+    return {
+        "preset": job.preset,
+        "units": "hartree",
+        **canonical(ground.method),
+        "basis_overrides": dict(ground.method.basis_overrides),
+        "singlets": canonical(job.singlets),
+        "triplets": canonical(job.triplets),
+    }
+
+
+def levels_summary(ground: GroundState) -> dict[str, Any]:
+    """Frontier orbitals and where they sit."""
+    from cluster_qc.analysis.fragments import frontier_shares
+
+    shares = frontier_shares(ground)
+    return {
+        "homo_ev": ground.homo / electronvolt,
+        "lumo_ev": ground.lumo / electronvolt,
+        "gap_ev": ground.gap / electronvolt,
+        "shares": {
+            **{name: dict(share.fragments) for name, share in shares.items()},
+            **{f"{name}_elements": dict(share.elements) for name, share in shares.items()},
+        },
+        "total_energy_hartree": ground.energy,
+        "dipole_debye": _dipole_debye(ground),
+        "s_squared": ground.s_squared,
+        "stable": ground.stable,
+        "scf_cycles": ground.cycles,
+        "scf_converged": ground.converged,
+    }
+
+
+def _dipole_debye(ground: GroundState) -> float:
+    from cluster_qc.units import debye
+
+    return math.sqrt(float((ground.dipole**2).sum())) / debye
+
+
+def states_summary(states: ExcitedStates) -> list[dict[str, Any]]:
+    """One entry for each state; intensities for singlets only, null where a gauge does not exist."""
+    rows: list[dict[str, Any]] = [
+        {
+            "label": state.label,
+            "energy_ev": state.energy / electronvolt,
+            "wavelength_nm": wavelength_nm(state.energy),
+            "error_estimate_ev": float(states.error_estimates[state.index]) / electronvolt,
+            "route": states.method.route,
+            "converged": state.converged,
+        }
+        for state in states
+    ]
+    if states.spin == "triplet":
+        return rows
+    strengths = {
+        "oscillator_strength": states.oscillator_strengths.tolist(),
+        "rotatory_strength_length_cgs": _rotatory(states, "length"),
+        "rotatory_strength_velocity_cgs": _rotatory(states, "velocity"),
+    }
+    for index, row in enumerate(rows):
+        row.update({key: None if values is None else values[index] for key, values in strengths.items()})
+    return rows
+
+
+def _rotatory(states: ExcitedStates, gauge: Any) -> list[float] | None:
+    from cluster_qc.analysis.rotatory import rotatory_strengths
+
+    try:
+        values = rotatory_strengths(states, gauge, allow_unconverged=True)
+    except UnavailableError:
+        return None
+    return [float(value) for value in values / rotatory_strength_cgs]
+
+
+def nto_summary(ground: GroundState, ntos: NaturalTransitionOrbitals) -> dict[str, Any]:
+    """Weights, hole and electron shares, and the character that they support."""
+    from cluster_qc.analysis.charge_transfer import transition_character
+
+    character = transition_character(ground, ntos, allow_unconverged=True)
+    return {
+        "weights": [float(w) for w in ntos.weights if w >= _NTO_WEIGHTS_FROM],
+        "lost_weight": ntos.lost_weight,
+        "participation_ratio": ntos.participation_ratio,
+        "hole": dict(character.hole.fragments),
+        "electron": dict(character.electron.fragments),
+        "hole_elements": dict(character.hole.elements),
+        "electron_elements": dict(character.electron.elements),
+        "homo_lumo_weight": ntos.homo_lumo_weight,
+        "character": character.label,
+        "character_shares": {
+            "mlct": character.mlct,
+            "lmct": character.lmct,
+            "mc": character.mc,
+            "lc": character.lc,
+        },
+        "converged": ntos.converged,
+    }
+
+
+def cd_summary(spectrum: Spectrum, csv: str) -> dict[str, Any]:
+    """Width, shift, gauge and bands of the CD curve."""
+    from cluster_qc.analysis.spectra import cotton_bands
+
+    return {
+        "fwhm_ev": spectrum.fwhm / electronvolt,
+        "shift_ev": spectrum.shift / electronvolt,
+        "gauge": spectrum.gauge,
+        "bands": cotton_bands(spectrum),
+        "csv": csv,
+        "remarks": list(spectrum.remarks),
+    }
+
+
+def alignment_of(alignment: BandAlignment | None) -> dict[str, Any] | None:
+    """The comparison with the measured HOMO, None without a measurement."""
+    if alignment is None:
+        return None
+    from cluster_qc.analysis.alignment import alignment_summary
+
+    return alignment_summary(alignment)
+
+
+def warnings_of(ground: GroundState, states: list[ExcitedStates]) -> list[str]:
+    """What a reader must know before using the numbers."""
+    found = list(ground.remarks)
+    if not ground.converged:
+        found.append("the ground state did not converge: none of its numbers can be used")
+    if ground.stable is False:
+        found.append(
+            "the ground state is a saddle point: a lower one exists, and excitations on top may be wrong"
+        )
+    for kind in states:
+        failed = [state.label for state in kind if not state.converged]
+        if failed:
+            found.append(f"not converged: {', '.join(failed)}")
+        found.extend(kind.approximations)
+        found.extend(
+            f"velocity-form rotatory strengths are absent: {text}" for text in reasons_of(kind).values()
+        )
+        if kind.spin == "singlet" and ground.has_ecp and kind.velocity is None:
+            found.append(
+                "length-form rotatory strengths lack the part of the magnetic moment that the effective core potential "
+                "contributes, and they depend on the gauge origin"
+            )
+    return list(dict.fromkeys(found))
+
+
+def reasons_of(states: ExcitedStates) -> dict[str, str]:
+    """Why a value of these states is null, by its key."""
+    if states.spin == "triplet" or states.velocity is not None:
+        return {}
+    try:
+        states.require("velocity")
+    except UnavailableError as exc:
+        return {"rotatory_strength_velocity_cgs": f"{exc.what}: {exc.why}"}
+    return {}
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write summary.json in one step; what is not a finite number becomes null."""
+    write_text(path, json.dumps(_finite(summary), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_summary(directory: Path) -> dict[str, Any]:
+    """Read DIR/summary.json.
+
+    Raises
+    ------
+    StorageError
+        If it is missing, damaged or newer than this version.
+    """
+    path = directory / "summary.json"
+    if not path.is_file():
+        raise StorageError(
+            f"{directory} has no finished run: summary.json is missing",
+            fix=f"cluster-qc run STRUCTURE -o {directory}  (it resumes where it stopped)",
+        )
+    with storage_errors(path, reading=True):
+        text = path.read_text(encoding="utf-8")
+    try:
+        summary = json.loads(text)
+        version = int(summary["schema_version"])
+    except (ValueError, KeyError, TypeError) as exc:
+        raise StorageError(
+            f"{path} is damaged: {exc}", fix="run the same command again to rewrite it"
+        ) from exc
+    if version > SCHEMA_VERSION:
+        raise StorageError(
+            f"{path} has schema version {version}; this version of cluster_qc reads up to {SCHEMA_VERSION}",
+            fix="update cluster_qc",
+        )
+    return dict(summary)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if dataclasses.is_dataclass(value):
+        return _finite(canonical(value))
+    return value

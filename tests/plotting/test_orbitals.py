@@ -1,0 +1,74 @@
+import importlib
+
+import numpy as np
+import pytest
+
+from cluster_qc.errors import InputError, UnavailableError
+from cluster_qc.model import Cluster, Volume
+from cluster_qc.plotting import orbitals
+from cluster_qc.plotting.orbitals import enclosing_isovalue, plot_orbital
+from cluster_qc.units import angstrom
+
+CLUSTER = Cluster(
+    "model",
+    ("Au", "Cu", "S", "H"),
+    np.array([[0, 0, 0], [2.85, 0, 0], [0, 2.3, 0], [0, 3, 1.1]]) * angstrom,
+    charge=1,
+)
+
+
+def p_orbital(n=41, reach=9.0):
+    step = 2 * reach / (n - 1)
+    axis = np.linspace(-reach, reach, n)
+    x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
+    values = x * np.exp(-0.5 * np.sqrt(x**2 + y**2 + z**2)) / np.sqrt(32 * np.pi)
+    return Volume([-reach] * 3, step * np.eye(3), values)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
+def test_isovalue_encloses_the_stated_share(share):
+    volume = p_orbital()
+    density = volume.values**2
+    inside = density[np.abs(volume.values) >= enclosing_isovalue(volume, share)].sum()
+    assert inside / density.sum() == pytest.approx(share, abs=0.01)
+
+
+def test_nonsense_is_refused():
+    with pytest.raises(InputError, match="between 0 and 1"):
+        enclosing_isovalue(p_orbital(5), 70)
+    with pytest.raises(InputError, match="zero everywhere"):
+        enclosing_isovalue(Volume(np.zeros(3), np.eye(3), np.zeros((3, 3, 3))), 0.5)
+
+
+def test_picture_shows_both_phases(tmp_path):
+    pytest.importorskip("pyvista")
+    image = plot_orbital(p_orbital(), CLUSTER, tmp_path / "p.png", size=(240, 200), direction=(0, 0, 1))
+    assert image.shape == (200, 240, 3)
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    red, blue = image[..., 0].astype(int), image[..., 2].astype(int)
+    assert (blue - red > 40).sum() > 200
+    assert (red - blue > 40).sum() > 200
+
+
+def test_without_pyvista_the_error_names_the_extra(monkeypatch):
+    def refuse(name, *args, **kwargs):
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr(importlib, "import_module", refuse)
+    with pytest.raises(UnavailableError, match=r"cluster_qc\[pictures\]"):
+        plot_orbital(p_orbital(9), CLUSTER)
+
+
+def test_without_opengl_the_error_names_the_libraries(monkeypatch):
+    pytest.importorskip("pyvista")
+    orbitals._check_rendering.cache_clear()
+    monkeypatch.setattr(orbitals.sys, "executable", "/bin/false")
+    with pytest.raises(UnavailableError, match="libegl1"):
+        plot_orbital(p_orbital(9), CLUSTER)
+
+
+def test_metal_contacts_are_told_from_bonds():
+    radii = np.array([1.36, 1.32, 1.05, 0.31]) * angstrom
+    bonds, contacts = orbitals._neighbours(CLUSTER, radii)
+    assert contacts == [(0, 1)]
+    assert bonds == [(0, 2), (2, 3)]

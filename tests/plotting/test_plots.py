@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from cluster_qc.errors import StorageError
+from cluster_qc.model import BandAlignment, Spectrum, UPSReference
+from cluster_qc.plotting import STYLE
+from cluster_qc.plotting.figures import save_absorption, save_cd, save_levels
+from cluster_qc.plotting.levels import plot_levels
+from cluster_qc.plotting.spectra import plot_cd
+from cluster_qc.units import electronvolt, rotatory_strength_cgs
+
+
+def spectrum(kind="cd"):
+    energies = np.linspace(2.0, 5.0, 200) * electronvolt
+    sticks = np.array([3.0, 4.0]) * electronvolt
+    strengths = np.array([10.0, -20.0]) * rotatory_strength_cgs if kind == "cd" else np.array([0.1, 0.3])
+    return Spectrum(kind, energies, np.sin(energies * 100), sticks, strengths, "gaussian", 0.01)
+
+
+def alignment(ground):
+    reference = UPSReference(-6.0 * electronvolt, uncertainty=0.1 * electronvolt)
+    return BandAlignment(ground.homo, ground.lumo, -ground.homo, reference, -0.007, 0.011, True, "caveat")
+
+
+def test_curve_is_drawn_as_given():
+    ax = Figure().add_subplot()
+    curve = spectrum()
+    plot_cd(ax, curve, experiment_bands=[(351, 1), (299, -1)])
+    line = ax.lines[0]
+    np.testing.assert_array_equal(line.get_ydata(), curve.values)
+    assert line.get_xdata()[0] == pytest.approx(619.92, abs=0.01)
+    low, high = ax.get_ylim()
+    twin_low, twin_high = ax.figure.axes[1].get_ylim()
+    assert low == -high
+    assert twin_low == -twin_high == pytest.approx(-24.0)
+
+
+def test_frontier_levels_are_named_in_ev(fabricate):
+    ax = Figure().add_subplot()
+    ground = fabricate.ground_state()
+    plot_levels(ax, ground, alignment(ground))
+    texts = {text.get_text() for text in ax.texts}
+    assert texts == {"HOMO \N{MINUS SIGN}6.20", "LUMO \N{MINUS SIGN}1.50", "HOMO \N{MINUS SIGN}6.00"}
+
+
+def test_figures_are_saved_without_a_display(fabricate, tmp_path, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    ground = fabricate.ground_state()
+    save_levels(tmp_path / "levels.png", ground)
+    save_cd(tmp_path / "cd.png", [spectrum(), spectrum()], labels=["R", "S"])
+    save_absorption(tmp_path / "absorption.png", spectrum("absorption"))
+    for name in ("levels", "cd", "absorption"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(StorageError):
+        save_levels(tmp_path / "missing" / "levels.png", ground)
+
+
+def test_style_sheet_is_package_data():
+    assert STYLE.is_file()

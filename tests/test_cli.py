@@ -1,0 +1,263 @@
+"""The real command line in a subprocess: exit codes, messages, and that bad input leaves nothing behind."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+WATER = "3\n\nO 0.0 0.0 0.117\nH 0.0 0.757 -0.470\nH 0.0 -0.757 -0.470\n"
+SMALL = ("--basis", "sto-3g", "--preset", "quick", "--states", "2", "--no-pictures")
+
+
+def cli(*arguments, cwd, check=None):
+    done = subprocess.run(
+        [sys.executable, "-m", "cluster_qc", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "water.xyz").write_text(WATER)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run of water."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "water.xyz").write_text(WATER)
+    cli("run", "water.xyz", *SMALL, "-o", "out", cwd=folder, check=0)
+    return folder / "out"
+
+
+# --- bad input: exit 2, one clear message, nothing written --------------------------------------------------
+
+BAD = {
+    "missing file": (["run", "watr.xyz"], "no such file: watr.xyz; water.xyz exists"),
+    "directory": (["run", "."], "is a folder, not a file"),
+    "kind of file": (["run", "notes.txt"], "unknown kind of file '.txt'"),
+    "empty file": (["run", "empty.xyz"], "empty.xyz"),
+    "unknown element": (["run", "element.xyz"], "Xx"),
+    "odd electrons": (["run", "water.xyz", "--charge", "1"], "9 electrons, which cannot have multiplicity 1"),
+    "open shell": (["run", "water.xyz", "--multiplicity", "3"], "multiplicity 3"),
+    "functional": (["run", "water.xyz", "--functional", "pbeO"], "unknown functional 'pbeO'"),
+    "basis": (["run", "water.xyz", "--basis", "def3-svp"], "unknown basis set 'def3-svp'"),
+    "basis without element": (["run", "gold.xyz", "--basis", "6-31g"], "'6-31g' has no functions for Au"),
+    "ecp": (["run", "ecp.toml"], "ECP 'nonsense' exists for none"),
+    "negative states": (["run", "water.xyz", "--states", "-3"], "--states is -3"),
+    "preset": (["run", "water.xyz", "--preset", "quik"], "did you mean 'quick'"),
+    "unwritable folder": (["run", "water.xyz", *SMALL, "-o", "notes.txt/out"], "a file, not a folder"),
+    "toml key": (["run", "key.toml"], "unknown key method.functionl; did you mean 'functional'"),
+    "toml syntax": (["run", "syntax.toml"], "not a TOML file"),
+    "unknown option": (["run", "water.xyz", "--stats", "3"], "--stats"),
+    "unknown command": (["runn"], "runn"),
+    "no run there": (["report", "."], "no finished run"),
+    "gauge without sense": (["cd", "."], "no finished run"),
+    "structure of a folder": (["structure", "."], "is a folder"),
+}
+
+
+@pytest.fixture
+def bad_folder(folder):
+    for name, text in {
+        "notes.txt": "not a structure\n",
+        "empty.xyz": "",
+        "element.xyz": "1\n\nXx 0 0 0\n",
+        "gold.xyz": "2\n\nAu 0 0 0\nH 0 0 1.52\n",
+        "ecp.toml": 'structure = "water.xyz"\n[method]\necp = "nonsense"\n',
+        "key.toml": 'structure = "water.xyz"\n[method]\nfunctionl = "pbe0"\n',
+        "syntax.toml": "structure = \n",
+    }.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(bad_folder, case):
+    arguments, message = BAD[case]
+    before = sorted(path.name for path in bad_folder.rglob("*"))
+    done = cli(*arguments, cwd=bad_folder, check=2)
+    assert message in done.stderr
+    assert done.stdout == ""
+    assert sorted(path.name for path in bad_folder.rglob("*")) == before
+
+
+@pytest.fixture
+def tmpfs(tmp_path):
+    """A file system of 24 KiB."""
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    done = (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", str(mounted)],
+            capture_output=True,
+            check=False,
+        )
+        if os.geteuid() == 0
+        else None
+    )
+    if done is None or done.returncode:
+        pytest.skip("mounting a small file system needs root and the right to mount")
+    yield mounted
+    subprocess.run(["umount", str(mounted)], check=True)
+
+
+def test_full_disk(folder, tmpfs):
+    done = cli("run", "water.xyz", *SMALL, "-o", tmpfs / "out", cwd=folder, check=2)
+    assert "the disk is full" in done.stderr
+    assert "free space" in done.stderr
+    names = [path.name for path in (tmpfs / "out").iterdir()]
+    assert not [name for name in names if name.startswith(".unfinished")]
+    assert "summary.json" not in names
+
+
+def test_read_only_folder(folder, tmpfs):
+    subprocess.run(["mount", "-o", "remount,ro", str(tmpfs)], check=True)
+    done = cli("run", "water.xyz", *SMALL, "-o", tmpfs / "out", cwd=folder, check=2)
+    assert "read-only" in done.stderr
+
+
+def test_error_message_has_what_why_fix(folder):
+    err = cli("run", "water.xyz", "--charge", "1", cwd=folder, check=2).stderr
+    assert err.startswith("error: ")
+    assert "\n  why: " in err
+    assert "\n  fix: " in err
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(folder):
+    for arguments in (["--debug", "run", "no.xyz"], ["run", "no.xyz", "--debug"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "cluster_qc", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "Traceback" in done.stderr
+
+
+# --- structure ----------------------------------------------------------------------------------------------
+
+
+def test_structure_json(folder):
+    report = json.loads(cli("structure", "water.xyz", "--json", cwd=folder, check=0).stdout)
+    assert report["cluster"]["formula"] == "H2O"
+    assert set(report) == {"cluster", "others", "disorder", "added_hydrogens", "chirality", "warnings"}
+
+
+def test_structure_refusal_as_json(folder):
+    (folder / "broken.cif").write_text("data_x\n_cell_length_a ?\nloop_\n")
+    done = cli("structure", "broken.cif", "--json", cwd=folder, check=2)
+    error = json.loads(done.stdout)["error"]
+    assert set(error) == {"kind", "message", "line"}
+    assert error["message"] in done.stderr
+
+
+def test_structure_writes_xyz(folder):
+    text = cli("structure", "water.xyz", "-o", "copy.xyz", cwd=folder, check=0).stdout
+    assert "H2O: 3 atoms" in text
+    assert (folder / "copy.xyz").read_text().startswith("3\n")
+
+
+# --- a finished run -----------------------------------------------------------------------------------------
+
+
+def test_summary_has_the_documented_keys(finished):
+    summary = json.loads((finished / "summary.json").read_text())
+    documented = {
+        "schema_version", "structure", "method", "levels", "singlets", "triplets", "ntos", "cd", "alignment",
+        "converged", "timings_s", "peak_memory_gib", "provenance",
+    }  # fmt: skip
+    assert documented <= set(summary)
+    assert summary["schema_version"] == 1
+    assert summary["converged"] is True
+    assert summary["alignment"] is None
+    assert {
+        "formula",
+        "natom",
+        "charge",
+        "multiplicity",
+        "cip",
+        "core_handedness",
+        "mean_distance_angstrom",
+    } <= set(summary["structure"])
+    assert {"homo_ev", "lumo_ev", "gap_ev", "shares"} <= set(summary["levels"])
+    state = {"label", "energy_ev", "wavelength_nm", "error_estimate_ev", "route"}
+    strengths = {"oscillator_strength", "rotatory_strength_length_cgs", "rotatory_strength_velocity_cgs"}
+    assert [row["label"] for row in summary["singlets"]] == ["S1", "S2"]
+    assert all(state | strengths <= set(row) for row in summary["singlets"])
+    assert all(state <= set(row) and not strengths & set(row) for row in summary["triplets"])
+    assert set(summary["ntos"]) == {"S1", "T1"}
+    assert {"weights", "hole", "electron", "homo_lumo_weight", "character"} <= set(summary["ntos"]["S1"])
+    assert {"fwhm_ev", "shift_ev", "bands", "csv"} <= set(summary["cd"])
+    assert set(summary["timings_s"]) == {"scf", "triplets", "singlets", "analysis"}
+    assert (finished / summary["cd"]["csv"]).is_file()
+    assert (finished / "report.html").is_file()
+    assert (finished / "structure.xyz").is_file()
+    assert {"levels.png", "cd.png"} <= {path.name for path in (finished / "figures").iterdir()}
+    assert str(finished) not in (finished / "summary.json").read_text()
+
+
+def test_nothing_unfinished_stays(finished):
+    leftovers = [p.name for p in finished.rglob(".*") if p.name not in (".lock", ".made-of.json")]
+    assert leftovers == []
+
+
+def test_report(finished):
+    assert "HOMO" in cli("report", finished, "--text", cwd=finished, check=0).stdout
+    cli("report", finished, cwd=finished, check=0)
+
+
+def test_align(finished):
+    homo = json.loads((finished / "summary.json").read_text())["levels"]["homo_ev"]
+    assert "agrees" in cli("align", finished, "--homo", f"{homo + 0.1}", cwd=finished, check=0).stdout
+    assert "disagrees" in cli("align", finished, "--homo", f"{homo - 2}", cwd=finished, check=1).stdout
+    assert "no measured HOMO is known for H2O" in cli("align", finished, cwd=finished, check=2).stderr
+
+
+def test_cd(finished, tmp_path):
+    done = cli("cd", finished, finished, "-o", tmp_path / "both.png", cwd=tmp_path, check=0)
+    assert done.stdout.count("fwhm 0.30 eV") == 2
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+    cli("cd", finished, "-o", tmp_path / "one.csv", cwd=tmp_path, check=0)
+    assert "one curve" in cli("cd", finished, finished, "-o", "two.csv", cwd=tmp_path, check=2).stderr
+    assert "gauge is 'both'" in cli("cd", finished, "--gauge", "both", cwd=tmp_path, check=2).stderr
+
+
+def test_damaged_record_is_named(finished, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    arrays = next(copy.glob("scf-*/arrays.npz"))
+    content = bytearray(arrays.read_bytes())
+    content[len(content) // 2] ^= 1
+    arrays.write_bytes(content)
+    done = cli("align", copy, "--homo", "-6.0", cwd=tmp_path, check=2)
+    assert str(arrays) in done.stderr
+    assert "delete the folder" in done.stderr
+
+
+def test_unconverged_is_marked_stored_and_exit_1(folder):
+    (folder / "job.toml").write_text(
+        'structure = "water.xyz"\npreset = "quick"\n[method]\nbasis = "sto-3g"\nmax_cycle = 1\nconv_tol = 1e-30\n'
+    )
+    for _ in range(2):  # computed, then taken from its record
+        done = cli("run", "job.toml", "-o", "out", "--no-pictures", cwd=folder, check=1)
+        assert "not converged" in done.stderr
+        summary = json.loads((folder / "out" / "summary.json").read_text())
+        assert summary["converged"] is False
+        assert summary["singlets"] == []
+        assert any("did not converge" in warning for warning in summary["warnings"])

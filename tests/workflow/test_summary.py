@@ -1,0 +1,93 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from cluster_qc.errors import StorageError
+from cluster_qc.model import Cluster, DFTMethod, ExcitedStates, GroundState, TDDFTMethod
+from cluster_qc.workflow import summary
+
+
+@pytest.fixture
+def ground():
+    return GroundState(
+        cluster=Cluster("auh", ("Au", "H"), [[0, 0, 0], [0, 0, 2.9]]),
+        method=DFTMethod("pbe0"),
+        energy=-1.0,
+        orbital_energies=[[-0.3, -0.05]],
+        coefficients=np.eye(2)[None],
+        occupations=[[2.0, 0.0]],
+        overlap=np.eye(2),
+        ao_atoms=[0, 1],
+        core_electrons=[60, 0],
+        dipole=[0, 0, 1],
+        s_squared=0.0,
+        converged=True,
+        remarks=("a fallback was needed",),
+    )
+
+
+def excited(ground, spin="singlet", **changes):
+    moments = (
+        {}
+        if spin == "triplet"
+        else {"gauge_origin": [0, 0, 0], "electric": [[0, 0, 1]], "magnetic": [[0, 0, 0.1]]}
+    )
+    values = {
+        "excitation_energies": [0.2],
+        "error_estimates": [1e-6],
+        "converged": [True],
+        "occupied": [0],
+        "virtual": [1],
+        "x": [[[0.7]]],
+        "y": [[[0.0]]],
+    }
+    return ExcitedStates(ground=ground, method=TDDFTMethod(1, spin=spin), **{**values, **moments, **changes})
+
+
+def test_what_does_not_exist_is_null_with_its_reason(ground):
+    states = excited(ground)
+    (row,) = summary.states_summary(states)
+    assert row["rotatory_strength_velocity_cgs"] is None
+    assert row["rotatory_strength_length_cgs"] == pytest.approx(0.1 * 471.4436, rel=1e-5)
+    assert "rotatory_strength_velocity_cgs" in summary.reasons_of(states)
+    text = " ".join(summary.warnings_of(ground, [states]))
+    assert "a fallback was needed" in text
+    assert "velocity-form rotatory strengths are absent" in text
+    assert "length-form rotatory strengths lack" in text
+
+
+def test_velocity_form_is_given_where_it_exists(ground):
+    states = excited(ground, velocity=[[0, 0, 0.2]])
+    (row,) = summary.states_summary(states)
+    assert row["rotatory_strength_velocity_cgs"] == pytest.approx(row["rotatory_strength_length_cgs"])
+    assert summary.reasons_of(states) == {}
+
+
+def test_triplets_have_no_intensities(ground):
+    (row,) = summary.states_summary(excited(ground, "triplet"))
+    assert set(row) == {"label", "energy_ev", "wavelength_nm", "error_estimate_ev", "route", "converged"}
+
+
+def test_unconverged_is_marked_at_its_state(ground):
+    states = excited(ground, converged=[False])
+    assert summary.states_summary(states)[0]["converged"] is False
+    assert "not converged: S1" in summary.warnings_of(ground, [states])
+    failed = dataclasses.replace(ground, converged=False, stable=False)
+    text = " ".join(summary.warnings_of(failed, []))
+    assert "did not converge" in text
+    assert "saddle point" in text
+
+
+def test_summary_file_is_plain_json_and_checked(tmp_path):
+    summary.write_summary(tmp_path / "summary.json", {"schema_version": 1, "x": [float("nan"), 1.5]})
+    assert json.loads((tmp_path / "summary.json").read_text())["x"] == [None, 1.5]
+    for text, what in (
+        ('{"schema_version": 9}', "schema version 9"),
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+    ):
+        (tmp_path / "summary.json").write_text(text)
+        with pytest.raises(StorageError, match=what):
+            summary.read_summary(tmp_path)
