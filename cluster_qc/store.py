@@ -326,6 +326,7 @@ def _ground_scalars(ground: GroundState) -> dict[str, Any]:
 def _ground_from(record: Record, arrays: Mapping[str, np.ndarray]) -> GroundState:
     scalars = record.scalars
     cluster = dict(scalars["cluster"])
+    cluster["ions"] = tuple((tuple(atoms), charge) for atoms, charge in cluster.get("ions", ()))
     cluster["fragments"] = tuple(Fragment(f["name"], tuple(f["atoms"])) for f in cluster["fragments"])
     method = dict(scalars["method"])
     method["basis_overrides"] = tuple((a, b) for a, b in method["basis_overrides"])

@@ -23,9 +23,9 @@ from cluster_qc.structure import (
     build_m2m2_cluster,
     cip_labels,
     core_handedness,
-    find_fragments,
     mean_distances,
     metal_metal_distances,
+    read_xyz,
     write_xyz,
 )
 from cluster_qc.units import angstrom
@@ -45,14 +45,33 @@ NOTICE = (
 )
 
 
-def relax(cluster: Cluster) -> tuple[Cluster, float, float]:
-    """GFN2-xTB minimum, its energy (eV) and the largest residual force (eV/angstrom)."""
+def calculator(cluster: Cluster) -> Atoms:
+    """The cluster as ASE atoms with GFN2-xTB."""
     atoms = Atoms(list(cluster.symbols), np.asarray(cluster.coords) / angstrom)
     atoms.calc = TBLite(method="GFN2-xTB", charge=cluster.charge, verbosity=0)
+    return atoms
+
+
+def relax(cluster: Cluster) -> Cluster:
+    """The nearest GFN2-xTB minimum."""
+    atoms = calculator(cluster)
     LBFGS(atoms, logfile=None).run(fmax=FMAX_EV_ANGSTROM, steps=800)
-    force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-    relaxed = cluster.with_coords(atoms.positions * angstrom)
-    return relaxed, float(atoms.get_potential_energy()), force
+    return cluster.with_coords(atoms.positions * angstrom)
+
+
+def energy_and_force(cluster: Cluster) -> tuple[float, float]:
+    """GFN2-xTB energy (eV) and largest force on an atom (eV/angstrom)."""
+    atoms = calculator(cluster)
+    return float(atoms.get_potential_energy()), float(np.linalg.norm(atoms.get_forces(), axis=1).max())
+
+
+def relaxed_once(start: Cluster, path: Path, what: str) -> tuple[Cluster, float, float]:
+    """Relax and write, or take what an earlier call wrote; the numbers are those of the file in either case."""
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        write_xyz(relax(start), path, comment=f"{what}; GFN2-xTB minimum. {NOTICE}")
+    cluster = read_xyz(path, charge=start.charge, name=start.name)
+    return cluster, *energy_and_force(cluster)
 
 
 def describe(cluster: Cluster, energy_ev: float, force: float) -> dict[str, object]:
@@ -104,7 +123,10 @@ def pack_p21(cluster: Cluster, margin: float = 2.7) -> tuple[np.ndarray, np.ndar
 def write_cif(path: Path, cluster: Cluster, comment: str) -> float:
     """Write the molecule in an invented P2_1 cell; returns the shortest contact between molecules (angstrom)."""
     cell, fractional, contact = pack_p21(cluster)
-    lines = [f"# {line}" for line in (comment, NOTICE, "The packing in P2_1 is invented; only the molecule means something.")]
+    lines = [
+        f"# {line}"
+        for line in (comment, NOTICE, "The packing in P2_1 is invented; only the molecule means something.")
+    ]
     lines += [
         f"data_{path.stem}",
         f"_chemical_formula_sum '{cluster.formula}'",
@@ -137,11 +159,6 @@ def write_cif(path: Path, cluster: Cluster, comment: str) -> float:
     return contact
 
 
-def write(name: str, cluster: Cluster, what: str) -> None:
-    """XYZ of a structure, with its provenance in the comment line."""
-    write_xyz(cluster, HERE / f"{name}.xyz", comment=f"{what}; GFN2-xTB minimum. {NOTICE}")
-
-
 def main() -> int:
     """Build, relax, rank and write."""
     results: dict[str, object] = {
@@ -153,36 +170,39 @@ def main() -> int:
         for torsion in (60.0, 180.0, -60.0):
             label = f"r_btt core {handedness} torsion {torsion:+.0f}"
             try:
-                start = build_m2m2_cluster(R_BTT, handedness=handedness, side_torsion=torsion, name="cu2au2_r_btt")
+                start = build_m2m2_cluster(
+                    R_BTT, handedness=handedness, side_torsion=torsion, name="cu2au2_r_btt"
+                )
             except ClusterQCError as error:
                 results[label] = {"not built": error.what}
                 continue
-            relaxed, energy, force = relax(start)
+            path = HERE / "candidates" / f"r_btt_{handedness.lower()}_{torsion:+.0f}.xyz"
+            relaxed, energy, force = relaxed_once(
+                start, path, f"Cu2Au2(R-BTT)4, core {handedness}, benzyl torsion {torsion:+.0f}"
+            )
             results[label] = describe(relaxed, energy, force)
             print(label, results[label], flush=True)
-            (HERE / "candidates").mkdir(exist_ok=True)
-            write_xyz(
-                relaxed,
-                HERE / "candidates" / f"r_btt_{handedness.lower()}_{torsion:+.0f}.xyz",
-                comment=f"Cu2Au2(R-BTT)4, core {handedness}, benzyl torsion {torsion:+.0f}, GFN2 {energy:.4f} eV. {NOTICE}",
-            )
             if best is None or energy < best[0]:
                 best = (energy, relaxed)
     assert best is not None
-    chosen = best[1].with_fragments(find_fragments(best[1]))
-    mirror = chosen.mirrored()
-    for name, cluster, hand in (("cu2au2_r_btt", chosen, "R"), ("cu2au2_s_btt", mirror, "S")):
-        what = f"Cu2Au2({hand}-BTT)4, core {core_handedness(cluster)}"
-        write(name, cluster, what)
-        contact = write_cif(HERE / f"{name}.cif", cluster, what + "; GFN2-xTB minimum.")
-        results[name] = {"core_handedness": core_handedness(cluster), "shortest_contact_angstrom": round(contact, 2)}
+    chosen = best[1]
+    for name, cluster, hand in (("cu2au2_r_btt", chosen, "R"), ("cu2au2_s_btt", chosen.mirrored(), "S")):
+        what = f"Cu2Au2({hand}-BTT)4, core {core_handedness(cluster)}; GFN2-xTB minimum."
+        write_xyz(cluster, HERE / f"{name}.xyz", comment=f"{what} {NOTICE}")
+        contact = write_cif(HERE / f"{name}.cif", cluster, what)
+        results[name] = {
+            "core_handedness": core_handedness(cluster),
+            "shortest_contact_angstrom": round(contact, 2),
+        }
+        print(name, results[name], flush=True)
     for name, (smiles, what) in SMALL_MODELS.items():
-        relaxed, energy, force = relax(build_m2m2_cluster(smiles, handedness=core_handedness(chosen) or "P", name=name))
+        start = build_m2m2_cluster(smiles, handedness=core_handedness(chosen) or "P", name=name)
+        relaxed, energy, force = relaxed_once(start, HERE / f"{name}.xyz", what)
         results[name] = describe(relaxed, energy, force)
         print(name, results[name], flush=True)
-        write(name, relaxed, what)
         if name == "cu2au2_r_mtt":
-            write("cu2au2_s_mtt", relaxed.mirrored(), what + ", mirror image")
+            mirror = f"{what}, mirror image; GFN2-xTB minimum. {NOTICE}"
+            write_xyz(relaxed.mirrored(), HERE / "cu2au2_s_mtt.xyz", comment=mirror)
     (HERE / "structures.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
 

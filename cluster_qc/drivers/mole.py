@@ -95,7 +95,7 @@ def _load_basis(name: str, element: str) -> Any:
             raise InputError(
                 f"the basis set {name!r} has no functions for {element}",
                 why="every element of the cluster needs basis functions",
-                fix=f'choose another basis, e.g. "def2-svp", or override it: basis_overrides = [["{element}", "def2-svp"]]',
+                fix=f'choose another basis, or override it: basis_overrides = [["{element}", "def2-svp"]]',
             ) from error
         raise InputError(
             f"unknown basis set {name!r}",

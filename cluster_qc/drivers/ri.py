@@ -1,4 +1,4 @@
-"""The three-index tensor of the resolution of the identity, in single precision, in memory or on disk.
+"""The three-index tensor of the resolution of the identity, in memory (double precision) or on disk (single).
 
 B[P, mu, nu] = sum_Q L^-1[P, Q] (Q | mu nu) with L the Cholesky factor of (P | Q), so that
 (mu nu | kappa lambda) ~ sum_P B[P, mu, nu] B[P, kappa, lambda] (Whitten 1973, 10.1063/1.1679012; Vahtras et al.
@@ -10,6 +10,7 @@ AO pairs are kept as rectangles of rows m0:m1 and columns 0:m1, so that every co
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,13 +22,15 @@ from numpy.typing import NDArray
 
 from cluster_qc.drivers import blas
 from cluster_qc.errors import InputError, StorageError
+from cluster_qc.model import DFTMethod
 
 blas.load()
 
-from pyscf import df  # noqa: E402
+from pyscf import df, lib  # noqa: E402
 
 Progress = Callable[[float | None, str], None]
 Single = NDArray[np.float32]
+Real = NDArray[Any]  # single on disk, double in memory
 Double = NDArray[np.float64]
 
 _ROWS = 160  # AO rows a stored rectangle has, about
@@ -38,7 +41,7 @@ _MAX_CHUNK = 48  # short single-precision sums; chunks are added up in double pr
 
 
 class RITensor:
-    """B in single precision for one molecule, one fitting basis and one range-separation parameter.
+    """B for one molecule, one fitting basis and one range-separation parameter.
 
     Parameters
     ----------
@@ -49,7 +52,7 @@ class RITensor:
     omega
         Range separation: 0 for 1/r, positive for the long-range erf(omega r)/r.
     path
-        File for a tensor that is larger than 2 GiB; a finished one is used again.
+        File for a tensor of more than 2 GiB in double precision; a finished one is used again.
     progress
         Called with the finished fraction and a line of text.
 
@@ -78,14 +81,14 @@ class RITensor:
         self._shell_blocks = _shell_blocks(mole)
         self._rows = [(m0, m1) for _, _, m0, m1 in self._shell_blocks]
         per_aux = sum((m1 - m0) * m1 for m0, m1 in self._rows)
-        self.nbytes = 4 * per_aux * self.naux
-        self._path = path if path is not None and self.nbytes > _IN_MEMORY_BYTES else None
-        self._memory: list[Single] | None = None
+        in_memory = path is None or 8 * per_aux * self.naux <= _IN_MEMORY_BYTES
+        self.dtype: Any = np.float64 if in_memory else np.float32
+        self.nbytes = np.dtype(self.dtype).itemsize * per_aux * self.naux
+        self._path = None if in_memory else path
+        self._memory: list[Real] | None = None
         self._per_aux = per_aux
         if self._path is None:
-            self._memory = [
-                np.empty((self.naux, m1 - m0, m1), dtype=np.float32) for m0, m1 in self._rows
-            ]
+            self._memory = [np.empty((self.naux, m1 - m0, m1)) for m0, m1 in self._rows]
             self._build(progress)
         elif not self._path.exists():
             self._build_on_disk(progress)
@@ -132,7 +135,7 @@ class RITensor:
                     solved = scipy.linalg.blas.dtrsm(
                         1.0, factor, flat, side=1, lower=1, trans_a=1, overwrite_b=1
                     )
-                    rows = solved.T.reshape(self.naux, r1 - r0, m1).astype(np.float32)
+                    rows = solved.T.reshape(self.naux, r1 - r0, m1).astype(self.dtype)
                     self._write(index, r0 - m0, rows)
                     done += (r1 - r0) * m1
                     if progress is not None:
@@ -153,7 +156,7 @@ class RITensor:
     def _offset(self, index: int) -> int:
         return 4 * self.naux * sum((m1 - m0) * m1 for m0, m1 in self._rows[:index])
 
-    def _write(self, index: int, row: int, values: Single) -> None:
+    def _write(self, index: int, row: int, values: Real) -> None:
         m0, m1 = self._rows[index]
         if self._memory is not None:
             self._memory[index][:, row : row + values.shape[1]] = values
@@ -163,7 +166,7 @@ class RITensor:
         for p in range(self.naux):
             os.pwrite(self._file, values[p].tobytes(), base + p * stride + 4 * row * m1)
 
-    def _read(self, index: int, p0: int, p1: int) -> Single:
+    def _read(self, index: int, p0: int, p1: int) -> Real:
         if self._memory is not None:
             return self._memory[index][p0:p1]
         assert self._path is not None
@@ -181,16 +184,20 @@ class RITensor:
 
     # -- contractions ----------------------------------------------------------------------------------------------
 
-    def half_transformed(self, orbitals: Double) -> Iterator[tuple[int, int, Single]]:
-        """Yield (p0, p1, Y) with Y[P, mu, i] = sum_nu B[P, mu, nu] C[nu, i], shape (p1 - p0, nao, n)."""
-        c = np.ascontiguousarray(orbitals, dtype=np.float32)
+    def half_transformed(self, orbitals: Double, *, precise: bool = False) -> Iterator[tuple[int, int, Real]]:
+        """Yield (p0, p1, Y) with Y[P, mu, i] = sum_nu B[P, mu, nu] C[nu, i], shape (p1 - p0, nao, n).
+
+        `precise` computes in double precision whatever B is stored in.
+        """
+        dtype = np.float64 if precise else self.dtype
+        c = np.ascontiguousarray(orbitals, dtype=dtype)
         n = c.shape[1]
         chunk = max(1, min(self.naux, _MAX_CHUNK, _READ_BYTES // (4 * self.nao * max(1, n))))
         for p0 in range(0, self.naux, chunk):
             p1 = min(p0 + chunk, self.naux)
-            half = np.zeros((p1 - p0, self.nao, n), dtype=np.float32)
+            half = np.zeros((p1 - p0, self.nao, n), dtype=dtype)
             for index, (m0, m1) in enumerate(self._rows):
-                block = self._read(index, p0, p1)
+                block = self._read(index, p0, p1).astype(dtype, copy=False)
                 rows = block.reshape(-1, m1) @ c[:m1]
                 half[:, m0:m1] += rows.reshape(p1 - p0, m1 - m0, n)
                 if m0:
@@ -222,28 +229,57 @@ class RITensor:
                 p1 = min(p0 + step, self.naux)
                 yield index, p0, p1, self._read(index, p0, p1).reshape(p1 - p0, size).astype(np.float64)
 
-    def exchange(self, orbitals: Double) -> Double:
+    def exchange(self, orbitals: Double, *, precise: bool = False) -> Double:
         """K of the density sum_i C_i C_i^T (occupations folded into the columns of C), (nao, nao)."""
         result = np.zeros((self.nao, self.nao))
-        for p0, p1, half in self.half_transformed(orbitals):
+        double = precise or self.dtype == np.float64
+        syrk = scipy.linalg.blas.dsyrk if double else scipy.linalg.blas.ssyrk
+        for p0, p1, half in self.half_transformed(orbitals, precise=precise):
             rows = half.transpose(1, 0, 2).reshape(self.nao, (p1 - p0) * half.shape[2])
-            result += scipy.linalg.blas.ssyrk(1.0, rows.T, trans=1)
+            result += syrk(1.0, rows.T, trans=1)
         return np.triu(result) + np.triu(result, 1).T
 
 
-def density_factor(density: Double, overlap_root: Double, overlap_inverse_root: Double) -> Double:
-    """C with C C^T = density, for a density matrix without negative occupations.
+class TensorCache:
+    """The three-index tensors of one molecule, one for each range-separation parameter, built when first needed."""
 
-    Raises
-    ------
-    InputError
-        If an occupation is below -1e-3: then the matrix is no density.
-    """
-    occupations, orbitals = np.linalg.eigh(overlap_root @ density @ overlap_root)
-    if occupations[0] < -1e-3:
-        raise InputError(f"the density matrix has a negative occupation, {occupations[0]:.2e}")
-    keep = occupations > 1e-9
-    return np.asarray(overlap_inverse_root @ (orbitals[:, keep] * np.sqrt(occupations[keep])))
+    def __init__(self, mole: Any, method: DFTMethod, scratch: Path | None, report: Progress) -> None:
+        self._mole = mole
+        self._method = method
+        self._scratch = scratch
+        self._report = report
+        self._tensors: dict[float, RITensor] = {}
+
+    def get(self, omega: float = 0.0) -> RITensor:
+        """The tensor of erf(omega r)/r, or of 1/r for omega = 0."""
+        if omega not in self._tensors:
+            if omega < 0:
+                raise InputError(
+                    f"the functional {self._method.functional!r} needs short-range exchange integrals",
+                    why="only full-range and long-range (erf) exchange is available",
+                    fix='use a global hybrid or a long-range corrected one, e.g. "pbe0" or "cam-b3lyp"',
+                )
+            path = None
+            if self._scratch is not None:
+                path = self._scratch / f"ri-{tensor_key(self._mole, self._method, omega)}.f32"
+            self._tensors[omega] = RITensor(
+                self._mole,
+                self._method.auxiliary_basis,
+                omega=omega,
+                path=path or Path(lib.param.TMPDIR) / f"ri-{os.getpid()}-{omega}.f32",
+                progress=self._report,
+            )
+        return self._tensors[omega]
+
+
+def tensor_key(mole: Any, method: DFTMethod, omega: float) -> str:
+    """Identify a tensor file: geometry, basis sets and range separation."""
+    digest = hashlib.sha256()
+    digest.update(np.ascontiguousarray(mole.atom_coords()).tobytes())
+    digest.update(np.ascontiguousarray(mole._bas).tobytes())
+    digest.update(np.ascontiguousarray(mole._env[20:]).tobytes())
+    digest.update(f"{method.auxiliary_basis} {omega} {mole.cart} 1".encode())
+    return digest.hexdigest()[:16]
 
 
 def _auxiliary_mole(mole: Any, name: str) -> Any:

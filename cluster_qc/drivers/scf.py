@@ -13,24 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster_qc.drivers.mole import ao_atoms, build_mole
-from cluster_qc.drivers.ri import RITensor, density_factor
+from cluster_qc.drivers.ri import RITensor, TensorCache
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, GroundState
 
-from pyscf import dft, lib, scf  # isort: skip  (cluster_qc.drivers.mole has set the BLAS kernel)
+from pyscf import dft, scf  # isort: skip  (cluster_qc.drivers.mole has set the BLAS kernel)
 
 Progress = Callable[[float | None, str], None]
 Ions = tuple[tuple[tuple[int, ...], int], ...]
 
 _COARSE_GRID = 1
-_COARSE_TOL = 1e-5
+_COARSE_TOL = 1e-4
 
 
 def run_scf(
     cluster: Cluster,
     method: DFTMethod,
     *,
-    ions: Ions | None = None,
     checkpoint: Path | None = None,
     scratch: Path | None = None,
     progress: Progress | None = None,
@@ -43,10 +42,7 @@ def run_scf(
     Parameters
     ----------
     cluster, method
-        What to compute.
-    ions
-        (atoms, charge) of closed-shell fragments whose densities, added up, are the guess; None takes PySCF's
-        "minao".
+        What to compute. The guess is the sum of the densities of `cluster.ions`, or PySCF's "minao" without them.
     checkpoint
         File that is rewritten after every cycle; an interrupted run of the same input continues from it.
     scratch
@@ -68,12 +64,17 @@ def run_scf(
     """
     mole = build_mole(cluster, method)
     report = progress or (lambda fraction, line: None)
-    mf = _mean_field(mole, method, scratch, report)
+    precision = _Precision()
+    mf = _mean_field(mole, method, scratch, report, precision)
     remarks: list[str] = []
     state = _Checkpoint(checkpoint, cluster, method)
     density = state.density()
     if density is None:
-        density = _ion_density(mole, method, ions, report) if ions else mf.get_init_guess(key="minao")
+        density = (
+            _ion_density(mole, method, cluster.ions, report)
+            if cluster.ions
+            else mf.get_init_guess(key="minao")
+        )
     cycles = [state.cycles]
 
     def attempt(label: str, tolerance: float, max_cycle: int, start: Any, **settings: Any) -> bool:
@@ -87,7 +88,7 @@ def run_scf(
             cycles[0] += 1
             report(
                 None,
-                f"SCF {label} cycle {environment['cycle'] + 1}  E = {environment['e_tot']:.8f}  "
+                f"SCF {label} cycle {environment.get('cycle', -1) + 1}  E = {environment['e_tot']:.8f}  "
                 f"|g| = {environment['norm_gorb']:.1e}",
             )
             state.write(environment["mo_coeff"], environment["mo_occ"], environment["mo_energy"], cycles[0])
@@ -102,11 +103,14 @@ def run_scf(
     if is_dft and state.density() is None and method.grid_level > _COARSE_GRID:
         _set_grid(mf, _COARSE_GRID)
         if not attempt("coarse", _COARSE_TOL, min(25, method.max_cycle), density, **plain):
-            remarks.append("plain DIIS did not converge on the coarse grid; level shift 0.3 and damping 0.3 followed")
+            remarks.append(
+                "plain DIIS did not converge on the coarse grid; level shift 0.3 and damping 0.3 followed"
+            )
             attempt("level shift", _COARSE_TOL, method.max_cycle, density, **shifted)
         density = mf.make_rdm1()
     if is_dft:
         _set_grid(mf, method.grid_level)
+    precision.double = True
     if not attempt("final", method.conv_tol, method.max_cycle, density, **plain):
         remarks.append("plain DIIS did not converge; level shift 0.3 with damping 0.3 followed")
         attempt("level shift", method.conv_tol, method.max_cycle, mf.make_rdm1(), **shifted)
@@ -118,7 +122,15 @@ def run_scf(
     return _ground_state(cluster, method, mole, mf, cycles[0], tuple(remarks))
 
 
-def _mean_field(mole: Any, method: DFTMethod, scratch: Path | None, report: Progress) -> Any:
+class _Precision:
+    """Whether exchange is computed in double precision; single is enough far from convergence."""
+
+    double = False
+
+
+def _mean_field(
+    mole: Any, method: DFTMethod, scratch: Path | None, report: Progress, precision: _Precision
+) -> Any:
     restricted = mole.spin == 0
     if method.functional.lower() == "hf":
         mf = scf.RHF(mole) if restricted else scf.UHF(mole)
@@ -140,10 +152,10 @@ def _mean_field(mole: Any, method: DFTMethod, scratch: Path | None, report: Prog
     root = (vectors * np.sqrt(values)) @ vectors.T
     inverse_root = (vectors / np.sqrt(values)) @ vectors.T
 
-    def get_jk(
-        mol: Any = None,
+    def get_jk(  # PySCF's signature
+        mol: Any = None,  # noqa: ARG001
         dm: Any = None,
-        hermi: int = 1,
+        hermi: int = 1,  # noqa: ARG001
         with_j: bool = True,
         with_k: bool = True,
         omega: float | None = None,
@@ -156,7 +168,7 @@ def _mean_field(mole: Any, method: DFTMethod, scratch: Path | None, report: Prog
             vj = np.asarray([tensor.coulomb(d) for d in flat]).reshape(densities.shape)
         if with_k:
             vk = np.asarray(
-                [_exchange(tensor, d, root, inverse_root) for d in flat]
+                [_exchange(tensor, d, root, inverse_root, precision.double) for d in flat]
             ).reshape(densities.shape)
         return vj, vk
 
@@ -167,7 +179,11 @@ def _mean_field(mole: Any, method: DFTMethod, scratch: Path | None, report: Prog
 
 
 def _exchange(
-    tensor: RITensor, density: NDArray[np.float64], root: NDArray[np.float64], inverse: NDArray[np.float64]
+    tensor: RITensor,
+    density: NDArray[np.float64],
+    root: NDArray[np.float64],
+    inverse: NDArray[np.float64],
+    double: bool,
 ) -> NDArray[np.float64]:
     """Exchange of a symmetric density, which may be a difference with negative occupations."""
     occupations, orbitals = np.linalg.eigh(root @ density @ root)
@@ -176,52 +192,8 @@ def _exchange(
         keep = sign * occupations > 1e-9
         if keep.any():
             factor = inverse @ (orbitals[:, keep] * np.sqrt(np.abs(occupations[keep])))
-            result += sign * tensor.exchange(factor)
+            result += sign * tensor.exchange(factor, precise=double)
     return result
-
-
-class TensorCache:
-    """The three-index tensors of one molecule, one for each range-separation parameter, built when first needed."""
-
-    def __init__(self, mole: Any, method: DFTMethod, scratch: Path | None, report: Progress) -> None:
-        self._mole = mole
-        self._method = method
-        self._scratch = scratch
-        self._report = report
-        self._tensors: dict[float, RITensor] = {}
-
-    def get(self, omega: float = 0.0) -> RITensor:
-        """The tensor of erf(omega r)/r, or of 1/r for omega = 0."""
-        if omega not in self._tensors:
-            if omega < 0:
-                raise InputError(
-                    f"the functional {self._method.functional!r} needs short-range exchange integrals",
-                    why="only full-range and long-range (erf) exchange is available",
-                    fix='use a global hybrid or a long-range corrected one, e.g. "pbe0" or "cam-b3lyp"',
-                )
-            path = None
-            if self._scratch is not None:
-                path = self._scratch / f"ri-{tensor_key(self._mole, self._method, omega)}.f32"
-            self._tensors[omega] = RITensor(
-                self._mole,
-                self._method.auxiliary_basis,
-                omega=omega,
-                path=path or Path(lib.param.TMPDIR) / f"ri-{os.getpid()}-{omega}.f32",
-                progress=self._report,
-            )
-        return self._tensors[omega]
-
-
-def tensor_key(mole: Any, method: DFTMethod, omega: float) -> str:
-    """Identify a tensor file: geometry, basis sets and range separation."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    digest.update(np.ascontiguousarray(mole.atom_coords()).tobytes())
-    digest.update(np.ascontiguousarray(mole._bas).tobytes())
-    digest.update(np.ascontiguousarray(mole._env[20:]).tobytes())
-    digest.update(f"{method.auxiliary_basis} {omega} {mole.cart} 1".encode())
-    return digest.hexdigest()[:16]
 
 
 def _set_grid(mf: Any, level: int) -> None:
@@ -231,7 +203,7 @@ def _set_grid(mf: Any, level: int) -> None:
 
 
 def _ion_density(mole: Any, method: DFTMethod, ions: Ions, report: Progress) -> NDArray[np.float64]:
-    """Block-diagonal density of closed-shell fragments: the right charges at once, so that HOMO and LUMO do not cross."""
+    """Block-diagonal density of closed-shell ions: the right charges at once, so HOMO and LUMO do not cross."""
     density = np.zeros((mole.nao, mole.nao))
     slices = mole.aoslice_by_atom()[:, 2:]
     bohr = mole.atom_coords()
@@ -290,7 +262,7 @@ def _ground_state(
         occupations=by_spin(mf.mo_occ),
         overlap=mf.get_ovlp(),
         ao_atoms=ao_atoms(mole),
-        core_electrons=[mole.atom_nelec_core(a) for a in range(mole.natm)],
+        core_electrons=np.array([mole.atom_nelec_core(a) for a in range(mole.natm)]),
         dipole=dipole,
         s_squared=0.0 if nspin == 1 else float(mf.spin_square()[0]),
         converged=bool(mf.converged),
@@ -305,19 +277,23 @@ class _Checkpoint:
     def __init__(self, path: Path | None, cluster: Cluster, method: DFTMethod) -> None:
         self._path = path
         self._key = json.dumps(
-            [cluster.symbols, np.asarray(cluster.coords).round(10).tolist(), cluster.charge, cluster.multiplicity,
-             repr(method)]
+            [
+                cluster.symbols,
+                np.asarray(cluster.coords).round(10).tolist(),
+                cluster.charge,
+                cluster.multiplicity,
+                repr(method),
+            ]
         )
         self.cycles = 0
         self._density: NDArray[np.float64] | None = None
         if path is None or not path.exists():
             return
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            with np.load(path, allow_pickle=False) as data:
-                if str(data["key"]) == self._key:
-                    coefficients, occupations = data["coefficients"], data["occupations"]
-                    self.cycles = int(data["cycles"])
-                    self._density = np.einsum("...pi,...i,...qi->...pq", coefficients, occupations, coefficients)
+        with contextlib.suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as data:
+            if str(data["key"]) == self._key:
+                coefficients, occupations = data["coefficients"], data["occupations"]
+                self.cycles = int(data["cycles"])
+                self._density = np.einsum("...pi,...i,...qi->...pq", coefficients, occupations, coefficients)
 
     def density(self) -> NDArray[np.float64] | None:
         """The density of an interrupted run, or None."""
@@ -328,6 +304,11 @@ class _Checkpoint:
             return
         partial = self._path.with_name(self._path.name + ".partial.npz")
         np.savez(
-            partial, key=self._key, coefficients=coefficients, occupations=occupations, energies=energies, cycles=cycles
+            partial,
+            key=self._key,
+            coefficients=coefficients,
+            occupations=occupations,
+            energies=energies,
+            cycles=cycles,
         )
         os.replace(partial, self._path)

@@ -3,8 +3,8 @@
 from cluster_qc.model.alignment import BandAlignment, UPSReference
 from cluster_qc.model.cluster import Cluster, Fragment
 from cluster_qc.model.excited_states import (
-    ExcitedStates,
     Excitation,
+    ExcitedStates,
     NaturalTransitionOrbitals,
 )
 from cluster_qc.model.ground_state import GroundState
@@ -17,8 +17,8 @@ __all__ = [
     "BandAlignment",
     "Cluster",
     "DFTMethod",
-    "ExcitedStates",
     "Excitation",
+    "ExcitedStates",
     "Fragment",
     "GroundState",
     "NaturalTransitionOrbitals",

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from cluster_qc.errors import InputError
 from cluster_qc.model.arrays import FloatArray, frozen
 from cluster_qc.model.elements import atomic_number
+from cluster_qc.units import angstrom
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Cluster:
     """2S + 1."""
     fragments: tuple[Fragment, ...] = ()
     """Disjoint; atoms in none of them are reported as "rest"."""
+    ions: tuple[tuple[tuple[int, ...], int], ...] = ()
+    """(atoms, formal charge) of the closed-shell ions that make up the cluster, for the SCF guess; may be empty."""
     source: str = ""
     """Where the structure comes from: a file and what was chosen in it."""
 
@@ -74,10 +77,10 @@ class Cluster:
         delta = np.linalg.norm(self.coords[:, None] - self.coords[None], axis=-1)
         delta[np.diag_indices(self.natom)] = math.inf
         i, j = np.unravel_index(int(delta.argmin()), delta.shape)
-        if delta[i, j] < 0.3 * 1.8897261:
+        if delta[i, j] < 0.3 * angstrom:
             raise InputError(
                 f"atoms {i + 1} ({self.symbols[i]}) and {j + 1} ({self.symbols[j]}) are "
-                f"{delta[i, j] / 1.8897261:.3f} angstrom apart",
+                f"{delta[i, j] / angstrom:.3f} angstrom apart",
                 why="no two nuclei are this close; a disordered site may have been counted twice",
                 fix="check the units (angstrom in files) and the disorder choice",
             )
@@ -91,9 +94,7 @@ class Cluster:
                         f"fragment {fragment.name!r} names atom {atom}, but the atoms are 0 to {self.natom - 1}"
                     )
                 if atom in seen:
-                    raise InputError(
-                        f"atom {atom} is in two fragments, {seen[atom]!r} and {fragment.name!r}"
-                    )
+                    raise InputError(f"atom {atom} is in two fragments, {seen[atom]!r} and {fragment.name!r}")
                 seen[atom] = fragment.name
 
     @property
@@ -116,11 +117,17 @@ class Cluster:
 
     def with_coords(self, coords: ArrayLike, source: str | None = None) -> Cluster:
         """A copy with other positions (bohr, (natom, 3))."""
-        return replace(self, coords=coords, source=self.source if source is None else source)
+        return replace(
+            self, coords=np.asarray(coords, dtype=float), source=self.source if source is None else source
+        )
 
     def with_fragments(self, fragments: tuple[Fragment, ...]) -> Cluster:
         """A copy with other fragments."""
         return replace(self, fragments=fragments)
+
+    def with_ions(self, ions: tuple[tuple[tuple[int, ...], int], ...]) -> Cluster:
+        """A copy with other ions."""
+        return replace(self, ions=ions)
 
     def mirrored(self) -> Cluster:
         """The mirror image (z -> -z): every chiral centre and the core's handedness inverted."""

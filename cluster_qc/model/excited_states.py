@@ -63,15 +63,16 @@ class ExcitedStates:
             ("y", (n, nocc, nvir), float),
         ):
             object.__setattr__(self, name, frozen(getattr(self, name), shape, name, dtype))
-        for name, shape in (
+        moments: tuple[tuple[str, tuple[int, ...]], ...] = (
             ("gauge_origin", (3,)),
             ("electric", (n, 3)),
             ("velocity", (n, 3)),
             ("magnetic", (n, 3)),
-        ):
-            value = getattr(self, name)
+        )
+        for moment, size in moments:
+            value = getattr(self, moment)
             if value is not None:
-                object.__setattr__(self, name, frozen(value, shape, name))
+                object.__setattr__(self, moment, frozen(value, size, moment))
 
     def __len__(self) -> int:
         return len(self.excitation_energies)
@@ -87,7 +88,7 @@ class ExcitedStates:
 
     @property
     def spin(self) -> str:
-        """"singlet" or "triplet"."""
+        """The spin of the states, "singlet" or "triplet"."""
         return self.method.spin
 
     @property
@@ -136,7 +137,7 @@ class Excitation:
 
     @property
     def label(self) -> str:
-        """"S1" for the lowest singlet, "T1" for the lowest triplet."""
+        """The name of the state: "S1" for the lowest singlet, "T1" for the lowest triplet."""
         return f"{'S' if self.states.spin == 'singlet' else 'T'}{self.index + 1}"
 
     @property

@@ -66,7 +66,7 @@ class GroundState:
     @property
     def restricted(self) -> bool:
         """True for a closed-shell (spin-restricted) ground state."""
-        return self.orbital_energies.shape[0] == 1
+        return len(self.orbital_energies) == 1
 
     @property
     def has_ecp(self) -> bool:

@@ -74,6 +74,8 @@ class TDDFTMethod:
     """Virtual orbitals above this energy (hartree) are left out; None takes them all."""
     exchange_rank: float = 1.0
     """Share of auxiliary functions kept for the exchange (natural auxiliary functions); 1 keeps them all."""
+    grid_level: int | None = None
+    """PySCF grid level of the response kernel; None takes the ground state's."""
     max_cycle: int = 60
 
     def __post_init__(self) -> None:
@@ -86,12 +88,8 @@ class TDDFTMethod:
         if self.route != "reference":
             raise InputError(f"route is {self.route!r}; this version has 'reference'")
         if not 0 < self.tolerance < 0.1:
-            raise InputError(
-                f"tolerance is {self.tolerance}; it is a residual in hartree between 0 and 0.1"
-            )
+            raise InputError(f"tolerance is {self.tolerance}; it is a residual in hartree between 0 and 0.1")
         if not 0 < self.exchange_rank <= 1:
-            raise InputError(
-                f"exchange_rank is {self.exchange_rank}; it is a share between 0 and 1"
-            )
+            raise InputError(f"exchange_rank is {self.exchange_rank}; it is a share between 0 and 1")
         if self.max_cycle < 1:
             raise InputError(f"max_cycle is {self.max_cycle}; at least 1 is needed")

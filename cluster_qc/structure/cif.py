@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
 from cluster_qc.structure.charges import crystal_charge
 from cluster_qc.structure.chirality import cip_report, core_handedness
-from cluster_qc.structure.connectivity import find_fragments
 from cluster_qc.structure.crystal import Crystal, read_crystal
 from cluster_qc.structure.disorder import (
     DisorderChoice,
@@ -25,6 +24,7 @@ from cluster_qc.structure.disorder import (
 )
 from cluster_qc.structure.geometry import metal_metal_distances
 from cluster_qc.structure.hydrogens import add_hydrogens, missing_hydrogens, whole_formula
+from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.molecule import Molecule, assemble, fill_cell
 from cluster_qc.units import angstrom
 
@@ -284,7 +284,7 @@ def _cluster(
         raise StructureError(
             f"{crystal.path}: {error.what}", kind="inconsistent", why=error.why, fix=error.fix
         ) from None
-    return replace(cluster, fragments=find_fragments(cluster))
+    return with_parts(cluster)
 
 
 def _judge_flack(flack: str | None, warnings: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cluster_qc.model import Cluster
 from cluster_qc.structure.bonding import bonds
-from cluster_qc.structure.connectivity import split_ligands
+from cluster_qc.structure.connectivity import find_fragments, split_ligands
 from cluster_qc.structure.valence import lewis_structure
 
 METAL_CHARGES: dict[str, int] = {
@@ -71,3 +71,9 @@ def ionic_fragments(cluster: Cluster) -> list[tuple[tuple[int, ...], int]] | Non
     if ions is None or sum(charge for _, charge in ions) != cluster.charge:
         return None
     return ions
+
+
+def with_parts(cluster: Cluster) -> Cluster:
+    """A copy that knows its fragments and, where they are unambiguous, its ions."""
+    ions = ionic_fragments(cluster) or ()
+    return cluster.with_fragments(find_fragments(cluster)).with_ions(tuple(ions))

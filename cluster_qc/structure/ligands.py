@@ -22,7 +22,7 @@ from cluster_qc.model import Cluster
 from cluster_qc.model.arrays import FloatArray, IntArray
 from cluster_qc.model.elements import atomic_number, is_metal
 from cluster_qc.structure.chirality import core_handedness
-from cluster_qc.structure.connectivity import find_fragments
+from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.molecule import hill_formula
 from cluster_qc.units import angstrom
 
@@ -126,7 +126,7 @@ def build_m2m2_cluster(
             why="another of its atoms comes within bonding distance of a metal, or a donor is out of reach",
             fix="check the pattern, diagonals and donor_distances",
         )
-    return cluster.with_fragments(find_fragments(cluster))
+    return with_parts(cluster)
 
 
 def _check(

@@ -10,7 +10,7 @@ import numpy as np
 from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
 from cluster_qc.model.elements import atomic_number
-from cluster_qc.structure.connectivity import find_fragments
+from cluster_qc.structure.ions import with_parts
 from cluster_qc.units import angstrom
 
 _FORMAT = (
@@ -149,7 +149,7 @@ def read_xyz(path: str | Path, charge: int = 0, multiplicity: int = 1, name: str
         )
     except InputError as error:
         raise InputError(f"{path}: {error.what}", why=error.why, fix=error.fix) from None
-    return cluster.with_fragments(find_fragments(cluster))
+    return with_parts(cluster)
 
 
 def write_xyz(cluster: Cluster, path: str | Path, comment: str | None = None) -> None:

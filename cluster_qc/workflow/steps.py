@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from cluster_qc.hashing import ground_hash, states_hash
 from cluster_qc.model import Cluster, DFTMethod, ExcitedStates, GroundState, Record, TDDFTMethod
 from cluster_qc.provenance import peak_memory_gib
 from cluster_qc.workflow.progress import Monitor
+
+SCRATCH = ".scratch"
 
 
 @dataclass
@@ -42,7 +45,9 @@ class Steps:
         checkpoint, begin = self._begin(path)
         report = self.monitor.step("scf")
         with storage_errors(checkpoint):
-            ground = run_scf(cluster, method, checkpoint=checkpoint, progress=report)
+            ground = run_scf(
+                cluster, method, checkpoint=checkpoint, scratch=self.folder / SCRATCH, progress=report
+            )
         self._finish("scf", ground, checkpoint, begin)
         return ground
 
@@ -64,15 +69,18 @@ class Steps:
             if window not in self._tensors:
                 report(None, "three-index integrals")
                 self._tensors.clear()
-                self._tensors[window] = response_tensors(ground, method)
+                self._tensors[window] = response_tensors(
+                    ground, method, scratch=self.folder / SCRATCH, progress=report
+                )
             tensors = self._tensors[window]
             states = run_tddft(ground, method, checkpoint=checkpoint, progress=report, tensors=tensors)
         self._finish(step, states, checkpoint, begin)
         return states
 
     def release(self) -> None:
-        """Free the tensors."""
+        """Free the tensors, in memory and on disk."""
         self._tensors.clear()
+        shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
 
     def _begin(self, path: Path) -> tuple[Path, float]:
         checkpoint = self.folder / f".checkpoint-{path.name}"

@@ -79,9 +79,7 @@ class GridKernel:
         """Grid points in use."""
         return len(self._coords)
 
-    def _second_derivatives(
-        self, xc: str, density: Double, grids: Any, spin: str
-    ) -> tuple[Double, Single]:
+    def _second_derivatives(self, xc: str, density: Double, grids: Any, spin: str) -> tuple[Double, Single]:
         coords, kernels = [], []
         occupations, orbitals = _natural(density, self._mole)
         for start in range(0, len(grids.coords), 4 * _BLOCK):

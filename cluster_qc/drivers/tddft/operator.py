@@ -42,6 +42,8 @@ class ResponseOperator:
     coulomb: Single | None
     exchange: Sequence[tuple[float, ResponseTensors]]
     kernel: GridKernel | None
+    crossed: bool = True
+    """False leaves K(ib|ja) out, for a cheap model of the operator."""
 
     @property
     def diagonal(self) -> Double:
@@ -82,7 +84,7 @@ class ResponseOperator:
                     part += factor * self.kernel.apply(z)
             for share, tensors in self.exchange:
                 part -= share * _exchange_direct(tensors, z)
-                if sign:
+                if sign and self.crossed:
                     part -= (share * sign) * _exchange_crossed(tensors, z)
         return result
 
@@ -90,7 +92,7 @@ class ResponseOperator:
         assert self.coulomb is not None
         flat = self.coulomb.reshape(len(self.coulomb), -1)
         fitted = flat @ z.reshape(len(z), -1).T
-        return (fitted.T @ flat).reshape(z.shape)
+        return np.asarray((fitted.T @ flat).reshape(z.shape))
 
 
 def _exchange_direct(tensors: ResponseTensors, z: Single) -> Single:

@@ -38,9 +38,7 @@ class ResponseTensors:
     def truncated(self, share: float) -> ResponseTensors:
         """A view with only the leading natural auxiliary functions."""
         rank = max(1, int(np.ceil(share * len(self.eigenvalues))))
-        return ResponseTensors(
-            self.ia, self.ij[:rank], self.ab[:rank], self.discarded, self.eigenvalues
-        )
+        return ResponseTensors(self.ia, self.ij[:rank], self.ab[:rank], self.discarded, self.eigenvalues)
 
 
 def required_bytes(naux: int, nocc: int, nvir: int, share: float) -> int:
@@ -80,7 +78,7 @@ def response_tensors(
     ia = np.empty((naux, nocc, nvir), dtype=np.float32)
     ab = np.empty((naux, len(lower[0])), dtype=np.float32)
     both = np.hstack([occupied, virtual])
-    c = both.astype(np.float32)
+    c = both.astype(tensor.dtype)
     flat_lower = lower[0] * nvir + lower[1]
     for p0, p1, half in tensor.half_transformed(both):
         full = np.matmul(c.T, half)  # (p, all, all)

@@ -1,0 +1,359 @@
+"""From a ground state to excited states: active orbitals, tensors, a cheap model as guess, the full operator."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cluster_qc.drivers import transition
+from cluster_qc.drivers.memory import available_bytes
+from cluster_qc.drivers.mole import build_mole
+from cluster_qc.drivers.ri import TensorCache
+from cluster_qc.drivers.tddft.kernel import GridKernel
+from cluster_qc.drivers.tddft.operator import ResponseOperator
+from cluster_qc.drivers.tddft.solver import Solution, Subspace, solve
+from cluster_qc.drivers.tddft.tensors import ResponseTensors
+from cluster_qc.drivers.tddft.tensors import response_tensors as _transformed
+from cluster_qc.errors import InputError, NotConvergedError, UnavailableError
+from cluster_qc.model import ExcitedStates, GroundState, TDDFTMethod
+from cluster_qc.units import electronvolt
+
+Double = NDArray[np.float64]
+Progress = Callable[[float | None, str], None]
+
+_MODEL_RANK = 0.06  # natural auxiliary functions of the model that makes the guess
+_MODEL_GRID = 0
+_MODEL_TOLERANCE = 1e-2
+_MODEL_MIN_SIZE = 20_000  # below this many orbital pairs a model saves nothing
+_SUBSPACE_SHARE = 0.4  # of the free memory
+
+
+@dataclass(frozen=True, eq=False)
+class ResponseSpace:
+    """What singlets and triplets of one orbital window share."""
+
+    mole: Any
+    occupied: NDArray[np.intp]
+    virtual: NDArray[np.intp]
+    exchange: tuple[tuple[float, ResponseTensors], ...]
+    """(share, tensors) of full-range and long-range exact exchange; empty for a pure functional."""
+    coulomb: NDArray[np.float32]
+    """(naux, nocc, nvir)."""
+
+
+def response_tensors(
+    ground: GroundState,
+    method: TDDFTMethod,
+    *,
+    scratch: Path | None = None,
+    progress: Progress | None = None,
+) -> ResponseSpace:
+    """Active orbitals and three-index tensors, for `run_tddft` calls of the same orbital window.
+
+    Raises
+    ------
+    NotConvergedError
+        If the ground state is not converged.
+    UnavailableError
+        If it is unrestricted.
+    InputError
+        If the window leaves no orbitals, or more states are asked for than the window has pairs.
+    ResourceError
+        If the tensors do not fit in memory.
+    """
+    report = progress or _silent
+    _check(ground)
+    occupied, virtual = active_orbitals(ground, method)
+    mole = build_mole(ground.cluster, ground.method)
+    cache = TensorCache(mole, ground.method, scratch, report)
+    c = ground.coefficients[0]
+    exchange = []
+    coulomb: NDArray[np.float32] | None = None
+    parts = _exchange_parts(ground.method.functional)
+    for share, omega in parts or ((0.0, 0.0),):
+        tensors = _transformed(
+            cache.get(omega),
+            c[:, occupied],
+            c[:, virtual],
+            share=method.exchange_rank if share else 1e-9,
+            memory_limit=available_bytes(),
+            progress=report,
+        )
+        if omega == 0.0:
+            coulomb = tensors.ia
+        if share:
+            exchange.append((share, tensors))
+    if coulomb is None:
+        coulomb = _transformed(
+            cache.get(0.0),
+            c[:, occupied],
+            c[:, virtual],
+            share=1e-9,
+            memory_limit=available_bytes(),
+            progress=report,
+        ).ia
+    return ResponseSpace(mole, occupied, virtual, tuple(exchange), coulomb)
+
+
+def run_tddft(
+    ground: GroundState,
+    method: TDDFTMethod,
+    *,
+    tensors: ResponseSpace | None = None,
+    checkpoint: Path | None = None,
+    scratch: Path | None = None,
+    progress: Progress | None = None,
+) -> ExcitedStates:
+    """Vertical excitations of a closed-shell ground state by linear response.
+
+    Parameters
+    ----------
+    ground
+        Converged, restricted.
+    method
+        Number of states, spin, TDA or full TDDFT, orbital window, thresholds.
+    tensors
+        From `response_tensors` with the same orbital window; made here if not given.
+    checkpoint
+        File for the subspace, rewritten after every cycle; an interrupted run of the same input continues from it.
+    scratch
+        Folder for a three-index tensor that does not fit in memory.
+    progress
+        Called with the finished fraction and the last solver line.
+
+    Returns
+    -------
+    ExcitedStates
+        Roots that did not converge are marked in `converged`. Singlets carry electric and magnetic transition
+        dipoles, the latter about the centre of nuclear charges, and velocity dipoles unless an ECP is present.
+
+    Raises
+    ------
+    NotConvergedError
+        If the ground state is not converged or not a minimum.
+    UnavailableError, InputError, ResourceError
+        As for `response_tensors`.
+    """
+    report = progress or _silent
+    _check(ground)
+    space = tensors or response_tensors(ground, method, scratch=scratch, progress=report)
+    c = ground.coefficients[0]
+    occupied, virtual = c[:, space.occupied], c[:, space.virtual]
+    gaps = (
+        ground.orbital_energies[0][space.virtual][None] - ground.orbital_energies[0][space.occupied][:, None]
+    )
+    if method.nstates > gaps.size:
+        raise InputError(
+            f"{method.nstates} states were asked for; the active orbitals allow {gaps.size}",
+            fix="ask for fewer states, or widen the orbital window",
+        )
+    density = 2.0 * c[:, : ground.nocc] @ c[:, : ground.nocc].T
+    grid_level = ground.method.grid_level if method.grid_level is None else method.grid_level
+
+    def operator(exchange: Any, level: int, crossed: bool) -> ResponseOperator:
+        kernel = None
+        if ground.method.functional.lower() != "hf":
+            report(None, f"{method.spin} kernel on grid level {level}")
+            kernel = GridKernel(
+                space.mole, ground.method.functional, density, occupied, virtual,
+                grid_level=level, spin=method.spin,
+            )  # fmt: skip
+        coulomb = space.coulomb if method.spin == "singlet" else None
+        return ResponseOperator(gaps, coulomb, exchange, kernel, crossed)
+
+    saved = _Checkpoint(checkpoint, ground, method)
+    limit = int(_SUBSPACE_SHARE * available_bytes() / (8 * gaps.size * (2 if method.tda else 4)))
+    settings: dict[str, Any] = {
+        "tda": method.tda,
+        "max_vectors": max(4 * method.nstates, min(limit, 12 * method.nstates + 60)),
+    }
+    start = None
+    if saved.subspace is None and gaps.size > _MODEL_MIN_SIZE:
+        reduced = [(share, t.truncated(_MODEL_RANK)) for share, t in space.exchange]
+        model = solve(
+            operator(reduced, min(_MODEL_GRID, grid_level), crossed=False),
+            method.nstates + max(2, method.nstates // 20),
+            tolerance=_MODEL_TOLERANCE,
+            max_cycle=40,
+            progress=lambda fraction, line: report(None, f"model {line}"),
+            **settings,
+        )
+        start = (model.u, model.v)
+    full = operator(space.exchange, grid_level, crossed=True)
+    solution = solve(
+        full,
+        method.nstates,
+        tolerance=method.tolerance,
+        max_cycle=method.max_cycle,
+        progress=report,
+        start=start,
+        restart=saved.subspace,
+        checkpoint=saved.write if checkpoint is not None else None,
+        **settings,
+    )
+    return _excited_states(ground, method, space, solution, grid_level)
+
+
+def active_orbitals(ground: GroundState, method: TDDFTMethod) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Indices of the occupied and virtual orbitals inside the window of the method.
+
+    Raises
+    ------
+    InputError
+        If one of the two is empty.
+    """
+    energies = ground.orbital_energies[0]
+    index = np.arange(len(energies))
+    occupied = index[: ground.nocc]
+    virtual = index[ground.nocc :]
+    if method.frozen_below is not None:
+        occupied = occupied[energies[occupied] >= method.frozen_below]
+    if method.virtual_above is not None:
+        virtual = virtual[energies[virtual] <= method.virtual_above]
+    if not len(occupied) or not len(virtual):
+        raise InputError(
+            "the orbital window leaves no " + ("occupied" if not len(occupied) else "virtual") + " orbitals",
+            fix="lower frozen_below, raise virtual_above, or use a larger basis",
+        )
+    return occupied, virtual
+
+
+def _silent(fraction: float | None, line: str) -> None:
+    pass
+
+
+def _check(ground: GroundState) -> None:
+    if not ground.restricted:
+        raise UnavailableError(
+            "excited states are available for closed-shell ground states only",
+            why="this one is unrestricted",
+            fix="use a cluster of multiplicity 1",
+        )
+    if not ground.converged:
+        raise NotConvergedError(
+            f"the ground state of {ground.cluster.name} is not converged",
+            why="its orbitals are not the ones that excitations are built on",
+            fix="raise max_cycle or loosen conv_tol, and run the SCF again",
+        )
+
+
+def _exchange_parts(functional: str) -> tuple[tuple[float, float], ...]:
+    """(share, omega) of each kind of exact exchange in a functional."""
+    if functional.lower() == "hf":
+        return ((1.0, 0.0),)
+    from pyscf import dft
+
+    numint = dft.numint.NumInt()
+    omega, alpha, hybrid = numint.rsh_and_hybrid_coeff(functional)
+    parts = []
+    if hybrid:
+        parts.append((float(hybrid), 0.0))
+    if omega and alpha - hybrid:
+        parts.append((float(alpha - hybrid), float(omega)))
+    return tuple(parts)
+
+
+def _excited_states(
+    ground: GroundState,
+    method: TDDFTMethod,
+    space: ResponseSpace,
+    solution: Solution,
+    grid_level: int,
+) -> ExcitedStates:
+    shape = (-1, len(space.occupied), len(space.virtual))
+    u, v = solution.u.reshape(shape) / np.sqrt(2.0), solution.v.reshape(shape) / np.sqrt(2.0)
+    x, y = 0.5 * (u + v), 0.5 * (u - v)
+    moments: dict[str, Any] = {}
+    if method.spin == "singlet":
+        c = ground.coefficients[0]
+        orbitals = (c[:, space.occupied], c[:, space.virtual])
+        origin = transition.charge_centre(space.mole)
+        moments["gauge_origin"] = origin
+        moments["electric"] = transition.electric_dipoles(space.mole, *orbitals, x, y)
+        moments["magnetic"] = transition.magnetic_dipoles(space.mole, *orbitals, x, y, origin)
+        if not ground.has_ecp:
+            moments["velocity"] = transition.velocity_dipoles(space.mole, *orbitals, x, y)
+    named, sizes = _approximations(ground, method, space, grid_level)
+    return ExcitedStates(
+        ground=ground,
+        method=method,
+        excitation_energies=solution.energies,
+        error_estimates=solution.errors + sum(sizes),
+        converged=solution.converged,
+        occupied=space.occupied,
+        virtual=space.virtual,
+        x=x,
+        y=y,
+        approximations=named,
+        **moments,
+    )
+
+
+# Mean errors of the lowest singlets for each approximation, eV; benchmarks/approximations.py prints them anew.
+_ERROR_RI_EV = 0.0002
+_ERROR_RANK_EV = 0.0003
+_ERROR_FROZEN_EV = 0.0005
+_ERROR_WINDOW_EV = 0.0015
+_ERROR_GRID_EV = 0.001
+
+
+def _approximations(
+    ground: GroundState, method: TDDFTMethod, space: ResponseSpace, grid_level: int
+) -> tuple[tuple[str, ...], list[float]]:
+    entries = [(f"RI with {ground.method.auxiliary_basis}", _ERROR_RI_EV)]
+    frozen = ground.nocc - len(space.occupied)
+    if frozen:
+        entries.append((f"{frozen} of {ground.nocc} occupied orbitals frozen", _ERROR_FROZEN_EV))
+    total = ground.orbital_energies.shape[1] - ground.nocc
+    dropped = total - len(space.virtual)
+    if dropped:
+        entries.append((f"{dropped} of {total} virtual orbitals left out", _ERROR_WINDOW_EV))
+    if space.exchange and method.exchange_rank < 1:
+        entries.append(
+            (f"exchange (ij|ab) with {method.exchange_rank:.0%} of the auxiliary functions", _ERROR_RANK_EV)
+        )
+    if grid_level < ground.method.grid_level:
+        entries.append((f"response kernel on grid level {grid_level}", _ERROR_GRID_EV))
+    named = tuple(f"{text} (about {1000 * size:.1f} meV)" for text, size in entries)
+    return named, [size * electronvolt for _, size in entries]
+
+
+class _Checkpoint:
+    """The subspace of the last cycle, written whole or not at all, and only read for the same input."""
+
+    def __init__(self, path: Path | None, ground: GroundState, method: TDDFTMethod) -> None:
+        self._path = path
+        digest = hashlib.sha256(np.ascontiguousarray(ground.coefficients).tobytes())
+        digest.update(repr(replace(method, max_cycle=1)).encode())
+        self._key = digest.hexdigest()
+        self.subspace: Subspace | None = None
+        if path is None or not path.exists():
+            return
+        with (
+            contextlib.suppress(OSError, ValueError, KeyError, EOFError),
+            np.load(path, allow_pickle=False) as data,
+        ):
+            if str(data["key"]) == self._key:
+                u, pu = data["u"], data["pu"]
+                v, mv = (u, pu) if method.tda else (data["v"], data["mv"])
+                self.subspace = Subspace(u, v, pu, mv)
+
+    def write(self, space: Subspace) -> None:
+        assert self._path is not None
+        partial = self._path.with_name(self._path.name + ".partial.npz")
+        arrays: dict[str, Any] = {"u": space.u, "pu": space.pu}
+        if space.v is not space.u:
+            arrays |= {"v": space.v, "mv": space.mv}
+        with partial.open("wb") as file:
+            np.savez(file, key=self._key, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, self._path)

@@ -1,0 +1,242 @@
+"""Block Krylov solver for the lowest roots of the response equations.
+
+    (A + B) u = w v,   (A - B) v = w u,   u = X + Y,  v = X - Y,   <u|v> = 1/2
+
+u and v have subspaces of their own (Olsen, Jensen, Jorgensen, J. Comput. Phys. 74, 265 (1988),
+10.1016/0021-9991(88)90081-2): one trial pair costs one product with each matrix. In the Tamm-Dancoff approximation
+u = v and one subspace serves. Each root's correction uses a preconditioner shifted by its own eigenvalue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from cluster_qc.errors import NotConvergedError
+
+Double = NDArray[np.float64]
+Progress = Callable[[float | None, str], None]
+
+_DEPENDENT = 1e-4  # a correction that keeps less of its norm after projection adds nothing
+
+
+class Operator(Protocol):
+    """What the solver needs of the response matrices; vectors are (n, nocc, nvir)."""
+
+    @property
+    def diagonal(self) -> Double:
+        """Approximate diagonal of A, (nocc, nvir)."""
+
+    def plus(self, vectors: Double) -> Double:
+        """(A + B) on vectors."""
+
+    def minus(self, vectors: Double) -> Double:
+        """(A - B) on vectors."""
+
+    def tamm_dancoff(self, vectors: Double) -> Double:
+        """A on vectors."""
+
+
+@dataclass(eq=False)
+class Subspace:
+    """Trial vectors and their products, flattened, (n, nocc * nvir); in TDA `v` and `mv` are `u` and `pu`."""
+
+    u: Double
+    v: Double
+    pu: Double
+    """(A + B) u, or A u."""
+    mv: Double
+    """(A - B) v."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Roots in ascending order; `u` and `v` are flattened vectors with <u|v> = 1 (the caller scales)."""
+
+    energies: Double
+    u: Double
+    v: Double
+    residuals: Double
+    """Larger norm of the two residuals, of vectors of norm one, hartree."""
+    errors: Double
+    """Second-order estimate of the iteration error of each energy, hartree."""
+    converged: NDArray[np.bool_]
+    pairs: int
+    """Trial pairs that the operator was applied to, those of a restart included."""
+
+
+def solve(
+    operator: Operator,
+    nroots: int,
+    *,
+    tda: bool,
+    tolerance: float,
+    max_cycle: int,
+    max_vectors: int,
+    progress: Progress,
+    start: tuple[Double, Double] | None = None,
+    restart: Subspace | None = None,
+    checkpoint: Callable[[Subspace], None] | None = None,
+) -> Solution:
+    """Iterate until the residual of each of the lowest `nroots` roots is below `tolerance`.
+
+    Parameters
+    ----------
+    start
+        First trial vectors (u, v), flattened; default unit vectors of the smallest diagonal elements.
+    restart
+        A subspace saved by `checkpoint` of an interrupted run.
+    max_vectors
+        Largest subspace; beyond it the subspace collapses to the current roots.
+
+    Raises
+    ------
+    NotConvergedError
+        If the response matrices are not positive definite: the ground state is unstable.
+    """
+    diagonal = operator.diagonal.reshape(-1)
+    shape = (-1, *operator.diagonal.shape)
+    nroots = min(nroots, diagonal.size)
+    space: Subspace | None = restart
+
+    def extend(new_u: Double, new_v: Double) -> bool:
+        nonlocal space
+        if tda:
+            new_u = _orthonormalised(new_u, space.u if space else None)
+            if not len(new_u):
+                return False
+            au = operator.tamm_dancoff(new_u.reshape(shape)).reshape(new_u.shape)
+            added = Subspace(new_u, new_u, au, au)
+        else:
+            new_u = _orthonormalised(new_u, space.u if space else None)
+            new_v = _orthonormalised(new_v, space.v if space else None)
+            n = min(len(new_u), len(new_v))
+            if not n:
+                return False
+            new_u, new_v = new_u[:n], new_v[:n]
+            added = Subspace(
+                new_u,
+                new_v,
+                operator.plus(new_u.reshape(shape)).reshape(new_u.shape),
+                operator.minus(new_v.reshape(shape)).reshape(new_v.shape),
+            )
+        space = added if space is None else _joined(space, added, tda)
+        if checkpoint is not None:
+            checkpoint(space)
+        return True
+
+    if space is None:
+        if start is None:
+            guess = np.zeros((min(diagonal.size, nroots + max(4, nroots // 10)), diagonal.size))
+            guess[np.arange(len(guess)), np.argsort(diagonal, kind="stable")[: len(guess)]] = 1.0
+            start = (guess, guess)
+        extend(*start)
+    assert space is not None
+    pairs = len(space.u)
+    for cycle in range(1, max_cycle + 1):
+        energies, cu, cv = _reduced(space, nroots, tda)
+        u, v = cu.T @ space.u, cv.T @ space.v
+        ru = cu.T @ space.pu - energies[:, None] * v
+        rv = cv.T @ space.mv - energies[:, None] * u
+        # Both vectors scaled to norm one, as in the usual single-matrix criterion.
+        norm_u, norm_v = np.linalg.norm(u, axis=1), np.linalg.norm(v, axis=1)
+        residuals = np.maximum(np.linalg.norm(ru, axis=1) / norm_v, np.linalg.norm(rv, axis=1) / norm_u)
+        done = residuals < tolerance
+        if len(energies) < nroots:
+            done[:] = False
+        progress(
+            float(done.sum() / nroots),
+            f"cycle {cycle}: {int(done.sum())} of {nroots} roots, largest residual {residuals.max():.1e}, "
+            f"{pairs} vectors, highest root {energies[-1] * 27.211386:.3f} eV",
+        )
+        if done.all() or cycle == max_cycle:
+            break
+        if len(space.u) + int((~done).sum()) > max_vectors:
+            space = _collapsed(space, cu, cv, tda)
+        correction_u, correction_v = _precondition(ru[~done], rv[~done], energies[~done], diagonal, tda)
+        before = len(space.u)
+        if not extend(correction_u, correction_v):
+            break
+        pairs += len(space.u) - before
+    du, dv = _precondition(ru, rv, energies, diagonal, tda)
+    errors = 0.5 * np.abs((ru * du).sum(axis=1) + (rv * dv).sum(axis=1))
+    return Solution(energies, u, v, residuals, errors, done, pairs)
+
+
+def _reduced(space: Subspace, nroots: int, tda: bool) -> tuple[Double, Double, Double]:
+    """Lowest roots in the subspace and their coefficients, (n, nroots), with <u|v> = 1."""
+    p = space.u @ space.pu.T
+    p = 0.5 * (p + p.T)
+    if tda:
+        energies, c = np.linalg.eigh(p)
+        return energies[:nroots], c[:, :nroots], c[:, :nroots]
+    m = space.v @ space.mv.T
+    m = 0.5 * (m + m.T)
+    s = space.u @ space.v.T
+    try:
+        factor = scipy.linalg.cholesky(p, lower=True)
+        solved = scipy.linalg.solve_triangular(factor, s, lower=True)  # L^-1 S
+        values, cv = scipy.linalg.eigh(solved.T @ solved, m)  # S^T P^-1 S c = w^-2 M c
+    except scipy.linalg.LinAlgError as error:
+        raise NotConvergedError(
+            "the ground state is unstable: the response matrices are not positive definite",
+            why="a lower solution of the SCF exists, so excitation energies have no meaning",
+            fix="follow the instability (another guess, or a spin-unrestricted ground state), or use tda = true",
+        ) from error
+    values, cv = values[::-1][:nroots], cv[:, ::-1][:, :nroots]
+    keep = values > 0
+    values, cv = values[keep], cv[:, keep]
+    energies = 1.0 / np.sqrt(values)
+    cu = scipy.linalg.solve_triangular(factor.T, solved @ cv, lower=False) * energies
+    overlap = np.einsum("in,ij,jn->n", cu, s, cv)
+    scale = 1.0 / np.sqrt(overlap)
+    return energies, cu * scale, cv * scale
+
+
+def _precondition(
+    ru: Double, rv: Double, energies: Double, diagonal: Double, tda: bool
+) -> tuple[Double, Double]:
+    """Corrections from the diagonal of A, each shifted by its root: [D -w; -w D]^-1 [ru; rv]."""
+    w = energies[:, None]
+    if tda:
+        shifted = diagonal - w
+        shifted = np.where(np.abs(shifted) < 1e-2, np.copysign(1e-2, shifted), shifted)
+        return ru / shifted, ru / shifted
+    shifted = diagonal**2 - w**2
+    shifted = np.where(np.abs(shifted) < 1e-2 * w, np.copysign(1e-2 * w, shifted), shifted)
+    return (diagonal * ru + w * rv) / shifted, (w * ru + diagonal * rv) / shifted
+
+
+def _orthonormalised(vectors: Double, basis: Double | None) -> Double:
+    """Orthonormal vectors that span what `vectors` add to the orthonormal `basis`."""
+    norms = np.linalg.norm(vectors, axis=1)
+    vectors = vectors[norms > 0] / norms[norms > 0, None]
+    for _ in range(2):
+        if basis is not None:
+            vectors = vectors - (vectors @ basis.T) @ basis
+        q, r, _order = scipy.linalg.qr(vectors.T, mode="economic", pivoting=True)
+        keep = np.abs(np.diag(r)) > _DEPENDENT
+        vectors = np.ascontiguousarray(q.T[keep])
+    return vectors
+
+
+def _joined(old: Subspace, new: Subspace, tda: bool) -> Subspace:
+    u, pu = np.vstack([old.u, new.u]), np.vstack([old.pu, new.pu])
+    if tda:
+        return Subspace(u, u, pu, pu)
+    return Subspace(u, np.vstack([old.v, new.v]), pu, np.vstack([old.mv, new.mv]))
+
+
+def _collapsed(space: Subspace, cu: Double, cv: Double, tda: bool) -> Subspace:
+    """The subspace of the current roots, orthonormalised within u and within v."""
+    qu = np.linalg.qr(cu)[0]
+    if tda:
+        u, pu = qu.T @ space.u, qu.T @ space.pu
+        return Subspace(u, u, pu, pu)
+    qv = np.linalg.qr(cv)[0]
+    return Subspace(qu.T @ space.u, qv.T @ space.v, qu.T @ space.pu, qv.T @ space.mv)
