@@ -1,1 +1,5 @@
-"""PySCF and the solvers on top of it; the only layer that imports pyscf."""
+"""PySCF and the solvers on top of it; the only layer that imports pyscf, each BLAS at its best kernel."""
+
+from cluster_qc.drivers import blas
+
+blas.load()

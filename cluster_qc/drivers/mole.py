@@ -6,15 +6,11 @@ import warnings
 from typing import Any
 
 import numpy as np
+from pyscf import dft, gto, lib
 
-from cluster_qc.drivers import blas
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod
 from cluster_qc.model.elements import atomic_number
-
-blas.load()
-
-from pyscf import dft, gto, lib  # noqa: E402  (after blas.load, which sets the kernel)
 
 _DEF2_FIRST_ECP = 37  # Rb; lighter elements of the def2 family are all-electron
 
@@ -118,6 +114,12 @@ def _basis_exists(name: str) -> bool:
 
 def _load_ecp(request: str | None, basis_name: str, element: str) -> Any | None:
     if request is None:
+        if _load_ecp("auto", basis_name, element) is not None:
+            raise InputError(
+                f"the basis set {basis_name!r} describes only the valence electrons of {element}",
+                why="without its ECP it cannot hold all electrons",
+                fix='use ecp = "auto", or an all-electron basis set',
+            )
         return None
     name = request
     if request == "auto":

@@ -19,14 +19,10 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
+from pyscf import df, lib
 
-from cluster_qc.drivers import blas
 from cluster_qc.errors import InputError, StorageError
 from cluster_qc.model import DFTMethod
-
-blas.load()
-
-from pyscf import df, lib  # noqa: E402
 
 Progress = Callable[[float | None, str], None]
 Single = NDArray[np.float32]
@@ -34,7 +30,7 @@ Real = NDArray[Any]  # single on disk, double in memory
 Double = NDArray[np.float64]
 
 _ROWS = 160  # AO rows a stored rectangle has, about
-_BUILD_BYTES = 600 * 2**20  # integrals in flight while building
+_BUILD_BYTES = 1200 * 2**20  # integrals in flight while building
 _READ_BYTES = 300 * 2**20  # half-transformed tensor in flight while contracting
 _IN_MEMORY_BYTES = 2 * 2**30
 _MAX_CHUNK = 48  # short single-precision sums; chunks are added up in double precision

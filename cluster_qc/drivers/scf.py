@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyscf import dft, scf
 
 from cluster_qc.drivers.mole import ao_atoms, build_mole
 from cluster_qc.drivers.ri import RITensor, TensorCache
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, GroundState
-
-from pyscf import dft, scf  # isort: skip  (cluster_qc.drivers.mole has set the BLAS kernel)
 
 Progress = Callable[[float | None, str], None]
 Ions = tuple[tuple[tuple[int, ...], int], ...]

@@ -30,7 +30,6 @@ Double = NDArray[np.float64]
 Progress = Callable[[float | None, str], None]
 
 _MODEL_RANK = 0.06  # natural auxiliary functions of the model that makes the guess
-_MODEL_GRID = 0
 _MODEL_TOLERANCE = 1e-2
 _MODEL_MIN_SIZE = 20_000  # below this many orbital pairs a model saves nothing
 _SUBSPACE_SHARE = 0.4  # of the free memory
@@ -158,10 +157,13 @@ def run_tddft(
     density = 2.0 * c[:, : ground.nocc] @ c[:, : ground.nocc].T
     grid_level = ground.method.grid_level if method.grid_level is None else method.grid_level
 
-    def operator(exchange: Any, level: int, crossed: bool) -> ResponseOperator:
+    def operator(exchange: Any, level: int | None, crossed: bool) -> ResponseOperator:
         kernel = None
         if ground.method.functional.lower() != "hf":
-            report(None, f"{method.spin} kernel on grid level {level}")
+            report(
+                None,
+                f"{method.spin} kernel on " + ("a crude grid" if level is None else f"grid level {level}"),
+            )
             kernel = GridKernel(
                 space.mole, ground.method.functional, density, occupied, virtual,
                 grid_level=level, spin=method.spin,
@@ -179,7 +181,7 @@ def run_tddft(
     if saved.subspace is None and gaps.size > _MODEL_MIN_SIZE:
         reduced = [(share, t.truncated(_MODEL_RANK)) for share, t in space.exchange]
         model = solve(
-            operator(reduced, min(_MODEL_GRID, grid_level), crossed=False),
+            operator(reduced, None, crossed=False),
             method.nstates + max(2, method.nstates // 20),
             tolerance=_MODEL_TOLERANCE,
             max_cycle=40,

@@ -19,6 +19,7 @@ Double = NDArray[np.float64]
 
 _BLOCK = 4000  # grid points at a time
 _DENSITY_CUTOFF = 1e-9
+_CRUDE_GRID = (20, 50)  # radial and angular points
 
 
 class GridKernel:
@@ -33,7 +34,7 @@ class GridKernel:
     occupied, virtual
         Active orbitals, (nao, nocc) and (nao, nvir).
     grid_level
-        PySCF grid level.
+        PySCF grid level; None takes a crude grid of 20 x 50 points an atom, for a model.
     spin
         "singlet" or "triplet".
 
@@ -51,7 +52,7 @@ class GridKernel:
         occupied: Double,
         virtual: Double,
         *,
-        grid_level: int,
+        grid_level: int | None,
         spin: str,
     ) -> None:
         from pyscf import dft
@@ -69,7 +70,10 @@ class GridKernel:
         self._occupied = occupied
         self._virtual = virtual
         grids = dft.gen_grid.Grids(mole)
-        grids.level = grid_level
+        if grid_level is None:
+            grids.atom_grid = _CRUDE_GRID
+        else:
+            grids.level = grid_level
         grids.verbose = 0
         grids.build(with_non0tab=False)
         self._coords, self._kernel = self._second_derivatives(xc, density, grids, spin)

@@ -114,7 +114,7 @@ def _exchange_crossed(tensors: ResponseTensors, z: Single) -> Single:
     columns = np.ascontiguousarray(z.reshape(n * nocc, nvir).T)
     total = np.zeros((nocc * n, nvir), dtype=np.float32)
     half = np.empty((nocc, n * nocc), dtype=np.float32)
-    for ia in tensors.ia:
+    for ia in tensors.crossed:
         np.matmul(ia, columns, out=half)
         _gemm(1.0, ia.T, half.reshape(nocc * n, nocc).T, beta=1.0, c=total.T, overwrite_c=1)
     return np.ascontiguousarray(total.reshape(nocc, n, nvir).transpose(1, 0, 2))

@@ -1,7 +1,7 @@
 """Three-index tensors in the basis of the active orbitals, in single precision.
 
-Exchange of the kind (ij|ab) is contracted with natural auxiliary functions: the eigenvectors of
-sum_ij B[P,ij] B[Q,ij] with the largest eigenvalues (Kallay, J. Chem. Phys. 141, 244113 (2014), 10.1063/1.4905005).
+Exchange is contracted with natural auxiliary functions, the leading eigenvectors of sum_ij B[P,ij] B[Q,ij] for
+(ij|ab) and of sum_ia B[P,ia] B[Q,ia] for (ib|ja) (Kallay, J. Chem. Phys. 141, 244113 (2014), 10.1063/1.4905005).
 """
 
 from __future__ import annotations
@@ -22,30 +22,28 @@ Double = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ResponseTensors:
-    """B in the active orbitals: `ia` for Coulomb and the exchange (ib|ja), `ij` and `ab` for the exchange (ij|ab)."""
+    """B in the active orbitals: `ia` for Coulomb, `crossed` for the exchange (ib|ja), `ij` and `ab` for (ij|ab)."""
 
     ia: Single
     """(naux, nocc, nvir)."""
+    crossed: Single
+    """(rank of its own, nocc, nvir)."""
     ij: Single
     """(rank, nocc, nocc)."""
     ab: Single
     """(rank, nvir, nvir)."""
-    discarded: float
-    """Share of sum_ij B^2 that the truncation of the rank left out."""
-    eigenvalues: Double
-    """Descending eigenvalues of the natural auxiliary functions."""
 
     def truncated(self, share: float) -> ResponseTensors:
         """A view with only the leading natural auxiliary functions."""
-        rank = max(1, int(np.ceil(share * len(self.eigenvalues))))
-        return ResponseTensors(self.ia, self.ij[:rank], self.ab[:rank], self.discarded, self.eigenvalues)
+        rank = max(1, int(np.ceil(share * len(self.ia))))
+        return ResponseTensors(self.ia, self.crossed[:rank], self.ij[:rank], self.ab[:rank])
 
 
 def required_bytes(naux: int, nocc: int, nvir: int, share: float) -> int:
     """Peak memory of `response_tensors` and of the tensors it returns."""
     rank = int(np.ceil(share * naux))
     packed = 4 * naux * nvir * (nvir + 1) // 2
-    kept = 4 * (naux * nocc * nvir + rank * (nocc**2 + nvir**2))
+    kept = 4 * (naux * nocc * nvir + rank * (nocc**2 + nvir**2 + nocc * nvir))
     return max(packed + 4 * naux * nocc * (nocc + nvir) + 3 * 8 * naux**2, packed + kept)
 
 
@@ -88,20 +86,25 @@ def response_tensors(
         ab[p0:p1] = square[:, flat_lower]
         progress(p1 / naux, f"response tensors {100 * p1 // naux} %")
     if share >= 1:
-        return ResponseTensors(ia, ij, _unpacked(ab, lower, nvir), 0.0, np.ones(naux))
+        return ResponseTensors(ia, ia, ij, _unpacked(ab, lower, nvir))
     progress(None, "natural auxiliary functions")
-    flat = ij.reshape(naux, -1)
-    gram = (flat @ flat.T).astype(np.float64)
-    values, vectors = scipy.linalg.eigh(gram, overwrite_a=True)
-    rank = max(1, int(np.ceil(share * naux)))
-    values, vectors = values[::-1], vectors[:, ::-1]
-    rotation = np.ascontiguousarray(vectors[:, :rank].T, dtype=np.float32)
-    discarded = float(np.clip(values[rank:], 0, None).sum() / values.sum())
-    new_ij = (rotation @ flat).reshape(rank, nocc, nocc)
-    del ij, flat
-    new_ab = rotation @ ab
+    rotation = _natural_functions(ij, share)
+    new_ij = (rotation @ ij.reshape(naux, -1)).reshape(-1, nocc, nocc)
+    del ij
+    new_ab = _unpacked(rotation @ ab, lower, nvir)
     del ab
-    return ResponseTensors(ia, new_ij, _unpacked(new_ab, lower, nvir), discarded, np.asarray(values))
+    crossed = (_natural_functions(ia, share) @ ia.reshape(naux, -1)).reshape(-1, nocc, nvir)
+    return ResponseTensors(ia, crossed, new_ij, new_ab)
+
+
+def _natural_functions(b: Single, share: float) -> Single:
+    """The leading eigenvectors, as rows, of the Gram matrix of B over its orbital pairs."""
+    naux = len(b)
+    flat = b.reshape(naux, -1)
+    rank = max(1, int(np.ceil(share * naux)))
+    gram = (flat @ flat.T).astype(np.float64)
+    vectors = scipy.linalg.eigh(gram, overwrite_a=True, subset_by_index=(naux - rank, naux - 1))[1]
+    return np.ascontiguousarray(vectors[:, ::-1].T, dtype=np.float32)
 
 
 def _unpacked(packed: Single, lower: tuple[NDArray[np.intp], NDArray[np.intp]], n: int) -> Single:

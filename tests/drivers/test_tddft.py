@@ -1,0 +1,208 @@
+"""The response operator and solver: laws, limits and PySCF's own solver."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pyscf import dft, gto, tdscf
+
+import cluster_qc as cqc
+from cluster_qc.drivers import ri
+from cluster_qc.drivers.tddft import driver, response_tensors
+from cluster_qc.units import angstrom, electronvolt, rotatory_strength_cgs
+
+H2O2 = cqc.Cluster(
+    "h2o2",
+    ("O", "O", "H", "H"),
+    np.array(
+        [
+            [0.0, 0.695, -0.092486],
+            [0.0, -0.695, -0.092486],
+            [-0.388142, 0.895249, 0.739888],
+            [0.388142, -0.895249, 0.739888],
+        ]
+    )
+    * angstrom,
+)
+PBE0 = cqc.DFTMethod("pbe0", basis="def2-svp", grid_level=2, conv_tol=1e-10)
+FOUR = cqc.TDDFTMethod(nstates=4, tolerance=1e-5)
+
+
+@pytest.fixture(scope="module")
+def ground():
+    return cqc.run_scf(H2O2, PBE0)
+
+
+@pytest.fixture(scope="module")
+def singlets(ground):
+    return cqc.run_tddft(ground, FOUR)
+
+
+def pyscf_energies(functional: str, spin: str, tda: bool) -> np.ndarray:
+    mole = gto.M(
+        atom=list(zip(H2O2.symbols, H2O2.coords, strict=True)), unit="Bohr", basis="def2-svp", verbose=0
+    )
+    mf = dft.RKS(mole, xc=functional).density_fit(auxbasis="def2-universal-jkfit")
+    mf.grids.level = 2
+    mf.conv_tol = 1e-10
+    mf.kernel()
+    solver = (tdscf.TDA if tda else tdscf.TDDFT)(mf)
+    solver.singlet = spin == "singlet"
+    solver.nstates = 4
+    solver.conv_tol = 1e-6
+    return solver.kernel()[0]
+
+
+@pytest.mark.parametrize(
+    ("functional", "spin", "tda"),
+    [
+        ("pbe0", "singlet", False),
+        ("pbe0", "triplet", False),
+        ("pbe0", "singlet", True),
+        ("pbe", "singlet", False),
+        ("pbe", "triplet", True),
+        ("svwn", "triplet", False),
+        ("cam-b3lyp", "singlet", False),
+    ],
+)
+def test_same_energies_as_pyscf_with_the_same_fit_and_grid(functional, spin, tda):
+    ground = cqc.run_scf(H2O2, replace(PBE0, functional=functional))
+    states = cqc.run_tddft(ground, replace(FOUR, spin=spin, tda=tda))
+    # Single-precision products: 1e-6 of about 10 hartree of exchange integrals.
+    assert states.excitation_energies == pytest.approx(pyscf_energies(functional, spin, tda), abs=1e-5)
+
+
+def test_amplitudes_are_normalised_to_one_half(singlets):
+    norm = (singlets.x**2).sum(axis=(1, 2)) - (singlets.y**2).sum(axis=(1, 2))
+    assert norm == pytest.approx(np.full(4, 0.5), abs=1e-8)
+
+
+def test_mirror_image_flips_every_rotatory_strength_and_nothing_else(singlets):
+    mirror = cqc.run_tddft(cqc.run_scf(H2O2.mirrored(), PBE0), FOUR)
+    # Both runs are converged to 1e-5 in the residual, energies to its square.
+    assert mirror.excitation_energies == pytest.approx(singlets.excitation_energies, abs=1e-7)
+    assert mirror.oscillator_strengths == pytest.approx(singlets.oscillator_strengths, abs=1e-5)
+    for gauge in ("length", "velocity"):
+        one = cqc.rotatory_strengths(singlets, gauge=gauge) / rotatory_strength_cgs
+        other = cqc.rotatory_strengths(mirror, gauge=gauge) / rotatory_strength_cgs
+        assert np.abs(one).max() > 1
+        assert other == pytest.approx(-one, abs=0.02)
+
+
+def test_moving_the_molecule_moves_no_velocity_rotatory_strength(singlets):
+    moved = H2O2.with_coords(H2O2.coords + np.array([3.0, -2.0, 5.0]))
+    states = cqc.run_tddft(cqc.run_scf(moved, PBE0), FOUR)
+    one = cqc.rotatory_strengths(singlets, gauge="velocity") / rotatory_strength_cgs
+    other = cqc.rotatory_strengths(states, gauge="velocity") / rotatory_strength_cgs
+    assert other == pytest.approx(one, abs=0.02)
+
+
+def test_achiral_molecule_has_no_rotatory_strength():
+    water = cqc.Cluster(
+        "water", ("O", "H", "H"), np.array([[0, 0, 0], [0, 0.757, 0.587], [0, -0.757, 0.587]]) * angstrom
+    )
+    states = cqc.run_tddft(cqc.run_scf(water, PBE0), FOUR)
+    for gauge in ("length", "velocity"):
+        strengths = cqc.rotatory_strengths(states, gauge=gauge) / rotatory_strength_cgs
+        assert np.abs(strengths).max() < 1e-3
+
+
+def test_velocity_equals_energy_times_length_at_the_basis_limit_direction(singlets):
+    # They agree only in a complete basis; the sign and the rough size must hold in any.
+    brightest = int(singlets.oscillator_strengths.argmax())
+    velocity = singlets.velocity[brightest]
+    length = singlets.excitation_energies[brightest] * singlets.electric[brightest]
+    cosine = velocity @ length / (np.linalg.norm(velocity) * np.linalg.norm(length))
+    assert cosine > 0.95
+
+
+def test_veloxchem_methanol_far_from_the_origin():
+    """VeloxChem (commit 09707d2b91, tests/test_ecd.py): RPA-HF/def2-SVP, molecule 3 angstrom off the origin."""
+    coords = [
+        [-3.42904, 1.55532, 0.01546],
+        [-1.99249, 1.74379, 0.02665],
+        [-1.74709, 2.7416, 0.44749],
+        [-1.59636, 1.67836, -1.00861],
+        [-1.51398, 0.95881, 0.64937],
+        [-3.84726, 2.3362, -0.34927],
+    ]
+    methanol = cqc.Cluster("methanol", ("O", "C", "H", "H", "H", "H"), np.array(coords) * angstrom)
+    ground = cqc.run_scf(methanol, cqc.DFTMethod("hf", basis="def2-svp", conv_tol=1e-10))
+    states = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=5, tolerance=1e-5))
+    # The fit moves the energies by up to 0.3 meV.
+    assert states.excitation_energies == pytest.approx(
+        [0.32938946, 0.39989948, 0.40921479, 0.43429957, 0.45311866], abs=2e-5
+    )
+    velocity = cqc.rotatory_strengths(states, gauge="velocity") / rotatory_strength_cgs
+    length = cqc.rotatory_strengths(states, gauge="length", origin=np.zeros(3)) / rotatory_strength_cgs
+    assert velocity == pytest.approx([-9.4755, 32.8233, -19.0445, 13.3045, -4.1229], abs=0.1)
+    assert length == pytest.approx([-9.5338, 33.519, -20.3296, 15.315, -3.0831], abs=0.1)
+
+
+def test_truncations_change_little_and_are_named(ground, singlets):
+    method = replace(FOUR, frozen_below=-2.0, virtual_above=3.0, exchange_rank=0.5, grid_level=1)
+    states = cqc.run_tddft(ground, method)
+    assert len(states.occupied) == 7
+    difference = np.abs(states.excitation_energies - singlets.excitation_energies) / electronvolt
+    assert difference.max() < 0.02  # a small basis has few functions to spare
+    text = " ".join(states.approximations)
+    for word in ("frozen", "left out", "auxiliary functions", "grid level 1"):
+        assert word in text
+
+
+def test_tensor_on_disk_gives_the_same_states(ground, singlets, tmp_path, monkeypatch):
+    monkeypatch.setattr(ri, "_IN_MEMORY_BYTES", 0)
+    space = response_tensors(ground, FOUR, scratch=tmp_path)
+    assert list(tmp_path.glob("ri-*.f32"))
+    states = cqc.run_tddft(ground, FOUR, tensors=space)
+    assert states.excitation_energies == pytest.approx(singlets.excitation_energies, abs=1e-6)
+
+
+def test_model_guess_leads_to_the_same_states(ground, singlets, monkeypatch):
+    monkeypatch.setattr(driver, "_MODEL_MIN_SIZE", 0)
+    states = cqc.run_tddft(ground, FOUR)
+    assert states.excitation_energies == pytest.approx(singlets.excitation_energies, abs=1e-6)
+
+
+def test_interrupted_run_goes_on_from_its_checkpoint(ground, singlets, tmp_path):
+    checkpoint = tmp_path / "singlets"
+    short = cqc.run_tddft(ground, replace(FOUR, max_cycle=2), checkpoint=checkpoint)
+    assert not short.converged.all()
+    lines = []
+    states = cqc.run_tddft(
+        ground, FOUR, checkpoint=checkpoint, progress=lambda fraction, line: lines.append(line)
+    )
+    assert states.converged.all()
+    assert states.excitation_energies == pytest.approx(singlets.excitation_energies, abs=1e-9)
+    first = next(line for line in lines if line.startswith("cycle 1"))
+    assert "0 of 4" in first
+    assert "largest residual" in first
+
+
+def test_triplets_have_no_moments(ground):
+    triplets = cqc.run_tddft(ground, replace(FOUR, spin="triplet"))
+    assert triplets.electric is None
+    with pytest.raises(cqc.UnavailableError, match="no electric"):
+        _ = triplets.oscillator_strengths
+
+
+def test_natural_transition_orbitals_leave_the_amplitudes_alone(singlets):
+    before = singlets.x.copy()
+    ntos = cqc.natural_transition_orbitals(singlets[0])
+    assert np.array_equal(before, singlets.x)
+    assert ntos.weights.sum() == pytest.approx(2 * (singlets.x[0] ** 2).sum(), abs=1e-6)
+    overlap = ntos.hole.T @ singlets.ground.overlap @ ntos.hole
+    assert overlap == pytest.approx(np.eye(len(overlap)), abs=1e-8)
+
+
+def test_unstable_ground_state_is_told():
+    stretched = cqc.Cluster("h2", ("H", "H"), np.array([[0.0, 0, 0], [0, 0, 6.0]]))
+    ground = cqc.run_scf(stretched, cqc.DFTMethod("hf", basis="sto-3g"))
+    with pytest.raises(cqc.NotConvergedError, match="unstable"):
+        cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=1, spin="triplet"))
+
+
+def test_meta_gga_is_refused():
+    ground = cqc.run_scf(H2O2, replace(PBE0, functional="tpss"))
+    with pytest.raises(cqc.InputError, match="meta-GGA"):
+        cqc.run_tddft(ground, FOUR)
