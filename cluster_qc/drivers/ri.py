@@ -33,6 +33,7 @@ _ROWS = 160  # AO rows a stored rectangle has, about
 _BUILD_BYTES = 1200 * 2**20  # integrals in flight while building
 _READ_BYTES = 300 * 2**20  # half-transformed tensor in flight while contracting
 _IN_MEMORY_BYTES = 2 * 2**30
+_DEPENDENT = 1e-7  # eigenvalue of the metric below which a fitting function is dropped, as in PySCF
 _MAX_CHUNK = 48  # short single-precision sums; chunks are added up in double precision
 
 
@@ -72,7 +73,8 @@ class RITensor:
         self.mole = mole
         self.omega = omega
         self.auxiliary = _auxiliary_mole(mole, auxiliary_basis)
-        self.naux = int(self.auxiliary.nao)
+        self._metric = _Metric(mole, self.auxiliary, omega)
+        self.naux = self._metric.rank
         self.nao = int(mole.nao)
         self._shell_blocks = _shell_blocks(mole)
         self._rows = [(m0, m1) for _, _, m0, m1 in self._shell_blocks]
@@ -114,8 +116,6 @@ class RITensor:
 
     def _build(self, progress: Progress | None) -> None:
         with self.mole.with_range_coulomb(self.omega), self.auxiliary.with_range_coulomb(self.omega):
-            metric = self.auxiliary.intor("int2c2e", hermi=1)
-            factor = _cholesky(metric)
             done, total = 0, self._per_aux
             for index, (shell0, shell1, m0, m1) in enumerate(self._shell_blocks):
                 columns = (0, shell1)
@@ -127,10 +127,7 @@ class RITensor:
                         aosym="s1",
                         shls_slice=(*columns, s0, s1, 0, self.auxiliary.nbas),
                     )  # (m1, rows, naux), Fortran order
-                    flat = integrals.reshape((-1, self.naux), order="F")
-                    solved = scipy.linalg.blas.dtrsm(
-                        1.0, factor, flat, side=1, lower=1, trans_a=1, overwrite_b=1
-                    )
+                    solved = self._metric.solve(integrals.reshape((-1, self.auxiliary.nao), order="F"))
                     rows = solved.T.reshape(self.naux, r1 - r0, m1).astype(self.dtype)
                     self._write(index, r0 - m0, rows)
                     done += (r1 - r0) * m1
@@ -139,7 +136,7 @@ class RITensor:
 
     def _sub_blocks(self, shell0: int, shell1: int, columns: int) -> Iterator[tuple[int, int, int, int]]:
         offsets = self.mole.ao_loc_nr()
-        limit = max(1, _BUILD_BYTES // (8 * self.naux * columns))
+        limit = max(1, _BUILD_BYTES // (8 * self.auxiliary.nao * columns))
         start = shell0
         for shell in range(shell0, shell1):
             if offsets[shell + 1] - offsets[start] > limit and shell > start:
@@ -197,43 +194,48 @@ class RITensor:
                 rows = block.reshape(-1, m1) @ c[:m1]
                 half[:, m0:m1] += rows.reshape(p1 - p0, m1 - m0, n)
                 if m0:
-                    half[:, :m0] += np.matmul(block[:, :, :m0].transpose(0, 2, 1), c[m0:m1])
+                    turned = np.ascontiguousarray(block[:, :, :m0].transpose(0, 2, 1))
+                    half[:, :m0] += (turned.reshape(-1, m1 - m0) @ c[m0:m1]).reshape(p1 - p0, m0, n)
             yield p0, p1, half
 
-    def coulomb(self, density: Double) -> Double:
-        """J[mu, nu] of a symmetric density matrix, in double precision arithmetic, (nao, nao)."""
+    def coulomb(self, density: Double, *, precise: bool = False) -> Double:
+        """J[mu, nu] of a symmetric density matrix, (nao, nao); `precise` as in `half_transformed`."""
+        dtype = np.float64 if precise else self.dtype
         fitted = np.zeros(self.naux)
         weights = []
         for m0, m1 in self._rows:
             weight = density[m0:m1, :m1].copy()
             weight[:, :m0] *= 2.0
-            weights.append(weight.reshape(-1))
-        for index, p0, p1, block in self._double_blocks():
+            weights.append(weight.reshape(-1).astype(dtype))
+        for index, p0, p1, block in self._flat_blocks(dtype):
             fitted[p0:p1] += block @ weights[index]
         result = np.zeros((self.nao, self.nao))
-        for index, p0, p1, block in self._double_blocks():
+        for index, p0, p1, block in self._flat_blocks(dtype):
             m0, m1 = self._rows[index]
-            result[m0:m1, :m1] += (fitted[p0:p1] @ block).reshape(m1 - m0, m1)
+            result[m0:m1, :m1] += (fitted[p0:p1].astype(dtype) @ block).reshape(m1 - m0, m1)
         lower = np.tril(result)
         return lower + np.tril(lower, -1).T
 
-    def _double_blocks(self) -> Iterator[tuple[int, int, int, Double]]:
+    def _flat_blocks(self, dtype: Any) -> Iterator[tuple[int, int, int, Real]]:
         for index, (m0, m1) in enumerate(self._rows):
             size = (m1 - m0) * m1
             step = max(1, _READ_BYTES // (8 * size))
             for p0 in range(0, self.naux, step):
                 p1 = min(p0 + step, self.naux)
-                yield index, p0, p1, self._read(index, p0, p1).reshape(p1 - p0, size).astype(np.float64)
+                yield (
+                    index,
+                    p0,
+                    p1,
+                    self._read(index, p0, p1).reshape(p1 - p0, size).astype(dtype, copy=False),
+                )
 
     def exchange(self, orbitals: Double, *, precise: bool = False) -> Double:
         """K of the density sum_i C_i C_i^T (occupations folded into the columns of C), (nao, nao)."""
         result = np.zeros((self.nao, self.nao))
-        double = precise or self.dtype == np.float64
-        syrk = scipy.linalg.blas.dsyrk if double else scipy.linalg.blas.ssyrk
         for p0, p1, half in self.half_transformed(orbitals, precise=precise):
             rows = half.transpose(1, 0, 2).reshape(self.nao, (p1 - p0) * half.shape[2])
-            result += syrk(1.0, rows.T, trans=1)
-        return np.triu(result) + np.triu(result, 1).T
+            result += rows @ rows.T  # a syrk; SciPy's own BLAS would fight NumPy's for the cores
+        return result
 
 
 class TensorCache:
@@ -289,15 +291,33 @@ def _auxiliary_mole(mole: Any, name: str) -> Any:
         ) from error
 
 
-def _cholesky(metric: Double) -> Double:
-    try:
-        return np.asfortranarray(scipy.linalg.cholesky(metric, lower=True))
-    except scipy.linalg.LinAlgError as error:
-        raise InputError(
-            "the auxiliary basis is linearly dependent for this cluster",
-            why="its Coulomb metric is not positive definite",
-            fix="use a smaller auxiliary basis, and look for atoms that lie on top of each other",
-        ) from error
+class _Metric:
+    """L^-1 of the Coulomb metric, or s^-1/2 V^T of its eigenvectors where it is numerically singular (erf integrals)."""
+
+    def __init__(self, mole: Any, auxiliary: Any, omega: float) -> None:
+        with mole.with_range_coulomb(omega), auxiliary.with_range_coulomb(omega):
+            metric = auxiliary.intor("int2c2e", hermi=1)
+        self._factor: Double | None = None
+        self._inverse_root: Double | None = None
+        try:
+            self._factor = np.asfortranarray(scipy.linalg.cholesky(metric, lower=True))
+            self.rank = len(metric)
+        except scipy.linalg.LinAlgError:
+            values, vectors = scipy.linalg.eigh(metric)
+            keep = values > _DEPENDENT
+            self._inverse_root = np.asfortranarray(vectors[:, keep] / np.sqrt(values[keep]))
+            self.rank = int(keep.sum())
+
+    def solve(self, integrals: Double) -> Double:
+        """Integrals (npair, naux), Fortran order, overwritten, to (npair, rank)."""
+        if self._factor is not None:
+            return np.asarray(
+                scipy.linalg.blas.dtrsm(
+                    1.0, self._factor, integrals, side=1, lower=1, trans_a=1, overwrite_b=1
+                )
+            )
+        assert self._inverse_root is not None
+        return np.asfortranarray(integrals @ self._inverse_root)
 
 
 def _shell_blocks(mole: Any) -> list[tuple[int, int, int, int]]:

@@ -23,6 +23,7 @@ Ions = tuple[tuple[tuple[int, ...], int], ...]
 
 _COARSE_GRID = 1
 _COARSE_TOL = 1e-4
+_SETTLED = 0.15  # orbital gradient below which the first level shift is taken away
 
 
 def run_scf(
@@ -78,19 +79,21 @@ def run_scf(
 
     def attempt(label: str, tolerance: float, max_cycle: int, start: Any, **settings: Any) -> bool:
         mf.conv_tol = tolerance
-        mf.conv_tol_grad = None
+        mf.conv_check = label != "coarse"  # spare an evaluation that the final grid repeats
         mf.max_cycle = max_cycle
         for key, value in settings.items():
             setattr(mf, key, value)
 
         def callback(environment: dict[str, Any]) -> None:
             cycles[0] += 1
+            if label in ("coarse", "final") and environment["norm_gorb"] < _SETTLED:
+                mf.level_shift = 0.0
             report(
                 None,
                 f"SCF {label} cycle {environment.get('cycle', -1) + 1}  E = {environment['e_tot']:.8f}  "
                 f"|g| = {environment['norm_gorb']:.1e}",
             )
-            state.write(environment["mo_coeff"], environment["mo_occ"], environment["mo_energy"], cycles[0])
+            state.write(environment["mo_coeff"], environment["mo_occ"], cycles[0])
 
         mf.callback = callback
         mf.kernel(dm0=start)
@@ -99,18 +102,23 @@ def run_scf(
     plain = {"level_shift": 0.0, "damp": 0.0, "diis_start_cycle": 1}
     shifted = {"level_shift": 0.3, "damp": 0.3, "diis_start_cycle": 4}
     is_dft = method.functional.lower() != "hf"
-    if is_dft and state.density() is None and method.grid_level > _COARSE_GRID:
+    # Charge flows back from the ions; without a level shift the first steps would overshoot and swing.
+    careful = cluster.ions and state.cycles == 0
+    first = shifted if careful else plain
+    if is_dft and not state.final and method.grid_level > _COARSE_GRID:
         _set_grid(mf, _COARSE_GRID)
-        if not attempt("coarse", _COARSE_TOL, min(25, method.max_cycle), density, **plain):
+        if not attempt("coarse", _COARSE_TOL, min(30, method.max_cycle), density, **first):
             remarks.append(
                 "plain DIIS did not converge on the coarse grid; level shift 0.3 and damping 0.3 followed"
             )
             attempt("level shift", _COARSE_TOL, method.max_cycle, density, **shifted)
         density = mf.make_rdm1()
+        first = plain
     if is_dft:
         _set_grid(mf, method.grid_level)
     precision.double = True
-    if not attempt("final", method.conv_tol, method.max_cycle, density, **plain):
+    state.final = True
+    if not attempt("final", method.conv_tol, method.max_cycle, density, **first):
         remarks.append("plain DIIS did not converge; level shift 0.3 with damping 0.3 followed")
         attempt("level shift", method.conv_tol, method.max_cycle, mf.make_rdm1(), **shifted)
         if not mf.converged:
@@ -145,6 +153,7 @@ def _mean_field(
     if method.dispersion is not None:
         mf.disp = method.dispersion
     mf.direct_scf = False
+    mf.chkfile = None  # our own checkpoint instead
     tensors = TensorCache(mole, method, scratch, report)
     overlap = mf.get_ovlp()
     values, vectors = np.linalg.eigh(overlap)
@@ -164,7 +173,9 @@ def _mean_field(
         tensor = tensors.get(omega or 0.0)
         vj = vk = None
         if with_j:
-            vj = np.asarray([tensor.coulomb(d) for d in flat]).reshape(densities.shape)
+            vj = np.asarray([tensor.coulomb(d, precise=precision.double) for d in flat]).reshape(
+                densities.shape
+            )
         if with_k:
             vk = np.asarray(
                 [_exchange(tensor, d, root, inverse_root, precision.double) for d in flat]
@@ -220,9 +231,10 @@ def _ion_density(mole: Any, method: DFTMethod, ions: Ions, report: Progress) -> 
                 ion = dft.RKS(part).density_fit(auxbasis=method.auxiliary_basis)
                 ion.xc = method.functional
                 ion.grids.level = 0
+            ion.chkfile = None
             ion.conv_tol = 1e-5
             ion.max_cycle = 30
-            ion.kernel(dm0=ion.get_init_guess(key="atom" if len(atoms) == 1 else "minao"))
+            ion.kernel(dm0=ion.get_init_guess(key="minao"))
             seen[key] = np.asarray(ion.make_rdm1())
         index = np.concatenate([np.arange(*slices[a]) for a in atoms])
         density[np.ix_(index, index)] = seen[key]
@@ -285,6 +297,7 @@ class _Checkpoint:
             ]
         )
         self.cycles = 0
+        self.final = False  # past the coarse grid
         self._density: NDArray[np.float64] | None = None
         if path is None or not path.exists():
             return
@@ -292,13 +305,15 @@ class _Checkpoint:
             if str(data["key"]) == self._key:
                 coefficients, occupations = data["coefficients"], data["occupations"]
                 self.cycles = int(data["cycles"])
+                self.final = bool(data.get("final"))
                 self._density = np.einsum("...pi,...i,...qi->...pq", coefficients, occupations, coefficients)
 
     def density(self) -> NDArray[np.float64] | None:
         """The density of an interrupted run, or None."""
         return self._density
 
-    def write(self, coefficients: Any, occupations: Any, energies: Any, cycles: int) -> None:
+    def write(self, coefficients: Any, occupations: Any, cycles: int) -> None:
+        """Replace the file by the orbitals of this cycle."""
         if self._path is None:
             return
         partial = self._path.with_name(self._path.name + ".partial.npz")
@@ -307,7 +322,7 @@ class _Checkpoint:
             key=self._key,
             coefficients=coefficients,
             occupations=occupations,
-            energies=energies,
             cycles=cycles,
+            final=self.final,
         )
         os.replace(partial, self._path)

@@ -26,7 +26,7 @@ from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.molecule import hill_formula
 from cluster_qc.units import angstrom
 
-THIONE_PATTERN = "[SX1]=[#6]-[#7X3;H1]"
+THIONE_PATTERN = "[SX1]=[#6]-[#7X3;H1,H2]"
 """Donor to the second metal, the atom between, donor to the first metal, whose hydrogen is removed."""
 
 _CLASH = 0.65
@@ -186,11 +186,14 @@ class _Ligand:
         self.anchors: IntArray = np.array([first, bridge, second], dtype=np.intp)
         self.symbols: list[str] = [atom.GetSymbol() for atom in self.molecule.GetAtoms()]
         self.radii: FloatArray = np.array([vdw_radii[atomic_numbers[symbol]] for symbol in self.symbols])
-        self.acid: int = next(
+        positions = self.molecule.GetConformer().GetPositions()
+        hydrogens = [
             atom.GetIdx()
             for atom in self.molecule.GetAtomWithIdx(first).GetNeighbors()
             if atom.GetSymbol() == "H"
-        )
+        ]
+        # Of an NH2 group the proton on the other donor's side makes room for the metal.
+        self.acid: int = min(hydrogens, key=lambda h: float(np.linalg.norm(positions[h] - positions[second])))
         self.kept: IntArray = np.array([i for i in range(len(self.symbols)) if i != self.acid], dtype=np.intp)
         self.remote = np.asarray(Chem.GetDistanceMatrix(self.molecule))[np.ix_(self.kept, self.kept)] > 3
         self.torsion = self._side_chain(first, bridge)

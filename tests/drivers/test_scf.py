@@ -50,7 +50,8 @@ def test_unrestricted_radical():
     radical = cqc.Cluster("oh", ("O", "H"), np.array([[0, 0, 0], [0, 0, 0.97]]) * angstrom, multiplicity=2)
     ground = cqc.run_scf(radical, METHOD)
     assert ground.orbital_energies.shape[0] == 2
-    assert ground.energy == pytest.approx(pyscf_ground(radical, "pbe0").e_tot, abs=1e-7)
+    # The hole may lie along either of two axes, which the grid tells apart by less than 1e-6.
+    assert ground.energy == pytest.approx(pyscf_ground(radical, "pbe0").e_tot, abs=1e-6)
     assert ground.s_squared == pytest.approx(0.75, abs=0.01)
 
 

@@ -25,6 +25,7 @@ from cluster_qc.drivers.tddft.tensors import ResponseTensors
 Single = NDArray[np.float32]
 Double = NDArray[np.float64]
 
+# One BLAS library for the inner loops: NumPy's and SciPy's own threads would fight for the cores.
 _gemm = scipy.linalg.blas.sgemm
 _BATCH_BYTES = 600 * 2**20
 
@@ -103,7 +104,7 @@ def _exchange_direct(tensors: ResponseTensors, z: Single) -> Single:
     total = np.zeros((nocc, n * nvir), dtype=np.float32)
     half = np.empty((nocc * n, nvir), dtype=np.float32)
     for ij, ab in zip(tensors.ij, tensors.ab, strict=True):
-        np.matmul(stacked, ab, out=half)
+        _gemm(1.0, ab.T, stacked.T, c=half.T, overwrite_c=1)
         _gemm(1.0, half.reshape(nocc, n * nvir).T, ij.T, beta=1.0, c=total.T, overwrite_c=1)
     return np.ascontiguousarray(total.reshape(nocc, n, nvir).transpose(1, 0, 2))
 
@@ -115,6 +116,6 @@ def _exchange_crossed(tensors: ResponseTensors, z: Single) -> Single:
     total = np.zeros((nocc * n, nvir), dtype=np.float32)
     half = np.empty((nocc, n * nocc), dtype=np.float32)
     for ia in tensors.crossed:
-        np.matmul(ia, columns, out=half)
+        _gemm(1.0, columns.T, ia.T, c=half.T, overwrite_c=1)
         _gemm(1.0, ia.T, half.reshape(nocc * n, nocc).T, beta=1.0, c=total.T, overwrite_c=1)
     return np.ascontiguousarray(total.reshape(nocc, n, nvir).transpose(1, 0, 2))
