@@ -292,7 +292,7 @@ def _auxiliary_mole(mole: Any, name: str) -> Any:
 
 
 class _Metric:
-    """L^-1 of the Coulomb metric, or s^-1/2 V^T of its eigenvectors where it is numerically singular (erf integrals)."""
+    """L^-1 of the Coulomb metric, or s^-1/2 V^T of its eigenvectors where it is nearly singular (erf integrals)."""
 
     def __init__(self, mole: Any, auxiliary: Any, omega: float) -> None:
         with mole.with_range_coulomb(omega), auxiliary.with_range_coulomb(omega):
