@@ -156,7 +156,7 @@ def conclude(
         "name": job.name,
         "structure": parts.structure_summary(cluster, cip),
         "method": parts.method_summary(job, ground),
-        "levels": parts.levels_summary(ground),
+        "levels": parts.levels_summary(ground, states),
         "singlets": [],
         "triplets": [],
         "ntos": {},

@@ -60,7 +60,19 @@ def method_summary(job: Job, ground: GroundState) -> dict[str, Any]:
     }
 
 
-def levels_summary(ground: GroundState) -> dict[str, Any]:
+def stability(ground: GroundState, states: Mapping[str, ExcitedStates]) -> bool | None:
+    """Whether the ground state is a minimum: real, positive lowest roots of full TDDFT say so for either spin.
+
+    A negative eigenvalue of A + B or A - B ends the response calculation with an error (Bauernschmitt and Ahlrichs,
+    J. Chem. Phys. 104, 9047 (1996), 10.1063/1.471637). None if a spin is missing, unconverged or in TDA.
+    """
+    if ground.stable is not None:
+        return ground.stable
+    spins = {kind.spin for kind in states.values() if not kind.method.tda and kind.converged.all()}
+    return True if spins == {"singlet", "triplet"} else None
+
+
+def levels_summary(ground: GroundState, states: Mapping[str, ExcitedStates]) -> dict[str, Any]:
     """Frontier orbitals and where they sit."""
     from cluster_qc.analysis.fragments import frontier_shares
 
@@ -76,7 +88,7 @@ def levels_summary(ground: GroundState) -> dict[str, Any]:
         "total_energy_hartree": ground.energy,
         "dipole_debye": _dipole_debye(ground),
         "s_squared": ground.s_squared,
-        "stable": ground.stable,
+        "stable": stability(ground, states),
         "scf_cycles": ground.cycles,
         "scf_converged": ground.converged,
     }
