@@ -239,7 +239,10 @@ class RITensor:
 
 
 class TensorCache:
-    """The three-index tensors of one molecule, one for each range-separation parameter, built when first needed."""
+    """The three-index tensors of one molecule, one for each range-separation parameter, built when first needed.
+
+    Hand one cache to `run_scf` and `response_tensors` to compute the integrals once.
+    """
 
     def __init__(self, mole: Any, method: DFTMethod, scratch: Path | None, report: Progress) -> None:
         self._mole = mole

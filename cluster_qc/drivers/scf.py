@@ -32,6 +32,7 @@ def run_scf(
     *,
     checkpoint: Path | None = None,
     scratch: Path | None = None,
+    integrals: TensorCache | None = None,
     progress: Progress | None = None,
 ) -> GroundState:
     """Converge the ground state with density-fitted Coulomb and exchange (RI-JK).
@@ -47,6 +48,8 @@ def run_scf(
         File that is rewritten after every cycle; an interrupted run of the same input continues from it.
     scratch
         Folder for a three-index tensor that does not fit in memory; default the temporary folder.
+    integrals
+        Three-index tensors to share with `response_tensors`; made here if not given.
     progress
         Called with None and the last SCF line.
 
@@ -65,7 +68,8 @@ def run_scf(
     mole = build_mole(cluster, method)
     report = progress or (lambda fraction, line: None)
     precision = _Precision()
-    mf = _mean_field(mole, method, scratch, report, precision)
+    tensors = integrals or TensorCache(mole, method, scratch, report)
+    mf = _mean_field(mole, method, tensors, precision)
     remarks: list[str] = []
     state = _Checkpoint(checkpoint, cluster, method)
     density = state.density()
@@ -135,9 +139,7 @@ class _Precision:
     double = False
 
 
-def _mean_field(
-    mole: Any, method: DFTMethod, scratch: Path | None, report: Progress, precision: _Precision
-) -> Any:
+def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _Precision) -> Any:
     restricted = mole.spin == 0
     if method.functional.lower() == "hf":
         mf = scf.RHF(mole) if restricted else scf.UHF(mole)
@@ -154,7 +156,6 @@ def _mean_field(
         mf.disp = method.dispersion
     mf.direct_scf = False
     mf.chkfile = None  # our own checkpoint instead
-    tensors = TensorCache(mole, method, scratch, report)
     overlap = mf.get_ovlp()
     values, vectors = np.linalg.eigh(overlap)
     root = (vectors * np.sqrt(values)) @ vectors.T

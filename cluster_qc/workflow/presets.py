@@ -15,14 +15,15 @@ _MODEL = {
     "exchange_rank": 0.25,
     "grid_level": 1,
 }
+_QUICK = {**_MODEL, "tolerance": 3e-3, "grid_level": 0}
 _CD = {"fwhm_ev": 0.3, "shift_ev": 0.0}
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     # A look in a minute or two at a model with small ligands.
     "quick": {
-        "method": {"functional": "pbe0", "basis": "def2-svp", "grid_level": 1, "conv_tol": 1e-7},
-        "singlets": {"nstates": 6, **_MODEL},
-        "triplets": {"nstates": 2, **_MODEL},
+        "method": {"functional": "pbe0", "basis": "def2-svp", "grid_level": 0, "conv_tol": 1e-6},
+        "singlets": {"nstates": 6, **_QUICK},
+        "triplets": {"nstates": 2, **_QUICK},
         "spectrum": _CD,
     },
     # The main job. 70 singlets of the 96-atom cluster reach about 5 eV (250 nm).

@@ -33,6 +33,7 @@ class Steps:
     """Steps that went on from a checkpoint of a killed run; their wall time lacks the part before."""
     peak_memory_gib: float = 0.0
     _tensors: dict[Any, Any] = field(default_factory=dict)
+    _integrals: Any = None
 
     def ground(self, cluster: Cluster, method: DFTMethod) -> GroundState:
         """The ground state."""
@@ -45,9 +46,8 @@ class Steps:
         checkpoint, begin = self._begin(path)
         report = self.monitor.step("scf")
         with storage_errors(checkpoint):
-            ground = run_scf(
-                cluster, method, checkpoint=checkpoint, scratch=self.folder / SCRATCH, progress=report
-            )
+            integrals = self._shared_integrals(cluster, method, report)
+            ground = run_scf(cluster, method, checkpoint=checkpoint, integrals=integrals, progress=report)
         self._finish("scf", ground, checkpoint, begin)
         return ground
 
@@ -69,17 +69,27 @@ class Steps:
             if window not in self._tensors:
                 report(None, "three-index integrals")
                 self._tensors.clear()
-                self._tensors[window] = response_tensors(
-                    ground, method, scratch=self.folder / SCRATCH, progress=report
-                )
+                integrals = self._shared_integrals(ground.cluster, ground.method, report)
+                self._tensors[window] = response_tensors(ground, method, integrals=integrals, progress=report)
             tensors = self._tensors[window]
             states = run_tddft(ground, method, checkpoint=checkpoint, progress=report, tensors=tensors)
         self._finish(step, states, checkpoint, begin)
         return states
 
+    def _shared_integrals(self, cluster: Cluster, method: DFTMethod, report: Any) -> Any:
+        """The AO tensors, built once for the ground state and the excited states of this process."""
+        if self._integrals is None:
+            from cluster_qc.drivers.mole import build_mole
+            from cluster_qc.drivers.ri import TensorCache
+
+            mole = build_mole(cluster, method)
+            self._integrals = TensorCache(mole, method, self.folder / SCRATCH, report)
+        return self._integrals
+
     def release(self) -> None:
         """Free the tensors, in memory and on disk."""
         self._tensors.clear()
+        self._integrals = None
         shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
 
     def _begin(self, path: Path) -> tuple[Path, float]:

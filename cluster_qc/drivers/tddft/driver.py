@@ -53,6 +53,7 @@ def response_tensors(
     method: TDDFTMethod,
     *,
     scratch: Path | None = None,
+    integrals: TensorCache | None = None,
     progress: Progress | None = None,
 ) -> ResponseSpace:
     """Active orbitals and three-index tensors, for `run_tddft` calls of the same orbital window.
@@ -72,7 +73,7 @@ def response_tensors(
     _check(ground)
     occupied, virtual = active_orbitals(ground, method)
     mole = build_mole(ground.cluster, ground.method)
-    cache = TensorCache(mole, ground.method, scratch, report)
+    cache = integrals or TensorCache(mole, ground.method, scratch, report)
     c = ground.coefficients[0]
     exchange = []
     coulomb: NDArray[np.float32] | None = None
