@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -285,7 +286,9 @@ def tensor_key(mole: Any, method: DFTMethod, omega: float) -> str:
 
 def _auxiliary_mole(mole: Any, name: str) -> Any:
     try:
-        return df.addons.make_auxmol(mole, name)
+        with warnings.catch_warnings():  # PySCF's hint at other packages' basis sets
+            warnings.simplefilter("ignore")
+            return df.addons.make_auxmol(mole, name)
     except (KeyError, RuntimeError, OSError, AttributeError, ValueError) as error:
         raise InputError(
             f"the auxiliary basis {name!r} is unknown or lacks one of the cluster's elements",
