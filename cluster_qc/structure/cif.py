@@ -263,7 +263,7 @@ def _cluster(
     name: str | None,
     warnings: list[str],
 ) -> Cluster:
-    source = f"{crystal.path} (block {crystal.block}{f', disorder {choice}' if choice else ''})"
+    source = f"{Path(crystal.path).name} (block {crystal.block}{f', disorder {choice}' if choice else ''})"
     odd = (sum(gemmi.Element(symbol).atomic_number for symbol in molecule.symbols) - charge) % 2
     if multiplicity is None:
         multiplicity = 2 if odd else 1

@@ -145,7 +145,7 @@ def read_xyz(path: str | Path, charge: int = 0, multiplicity: int = 1, name: str
             coords=np.array([position for _, position in atoms]) * angstrom,
             charge=charge,
             multiplicity=multiplicity,
-            source=str(path),
+            source=Path(path).name,
         )
     except InputError as error:
         raise InputError(f"{path}: {error.what}", why=error.why, fix=error.fix) from None
