@@ -179,7 +179,9 @@ def run_tddft(
         "max_vectors": max(4 * method.nstates, min(limit, 12 * method.nstates + 60)),
     }
     start = None
-    if saved.subspace is None and gaps.size > _MODEL_MIN_SIZE:
+    # Only natural auxiliary functions are sorted by weight, so only they can be cut to a model.
+    sorted_exchange = method.exchange_rank < 1 or not space.exchange
+    if saved.subspace is None and sorted_exchange and gaps.size > _MODEL_MIN_SIZE:
         reduced = [(share, t.truncated(_MODEL_RANK)) for share, t in space.exchange]
         model = solve(
             operator(reduced, None, crossed=False),
