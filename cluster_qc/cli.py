@@ -60,6 +60,9 @@ def run(
         str | None, typer.Option(metavar="quick|standard|reference", help="Default: standard.")
     ] = None,
     states: Annotated[int | None, typer.Option(metavar="N", help="Number of singlets.")] = None,
+    window: Annotated[
+        float | None, typer.Option(metavar="EV", help="All singlets up to this energy, instead of a number.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Compute finished steps again.")] = False,
     charge: Annotated[int | None, typer.Option(help="Total charge.")] = None,
     multiplicity: Annotated[int | None, typer.Option(help="2S + 1.")] = None,
@@ -79,6 +82,7 @@ def run(
         output=output,
         preset=preset,
         nstates=states,
+        window_ev=window,
         charge=charge,
         multiplicity=multiplicity,
         functional=functional,
@@ -181,6 +185,14 @@ def report(
         print(run_text(directory), end="")
     else:
         print(f"written: {rewrite_page(directory)}")
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what this machine has, and how fast its linear algebra runs."""
+    from cluster_qc.workflow.doctor import doctor_text
+
+    print(doctor_text())
 
 
 def main() -> NoReturn:

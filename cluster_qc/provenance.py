@@ -43,11 +43,23 @@ def cpu_model() -> str:
 
 
 def threads() -> int:
-    """Threads that a calculation here uses: OMP_NUM_THREADS, or the cores this process may run on."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    if wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Threads that a calculation here uses: what the environment or the batch system says, or the cores allowed."""
+    for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK"):
+        wanted = os.environ.get(name, "").split(",")[0]
+        if wanted.isdigit() and int(wanted) > 0:
+            return int(wanted)
+    return allowed_cores()
+
+
+def allowed_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Cores this process may keep busy: its affinity, or the processor share of its container where that is less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = (cgroup / "cpu.max").read_text(encoding="ascii").split()
+        cores = min(cores, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no container, or no limit ("max")
+        pass
+    return cores
 
 
 def peak_memory_gib() -> float:

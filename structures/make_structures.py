@@ -3,7 +3,8 @@
 Every structure is a model, not a crystal structure: the ligand comes from its SMILES, the core from the published
 connectivity (Lu et al., J. Am. Chem. Soc. 2024, 146, 4144, 10.1021/jacs.3c13065), the geometry from GFN2-xTB
 (Bannwarth et al., J. Chem. Theory Comput. 2019, 15, 1652, 10.1021/acs.jctc.8b01176). Both hands of the core and
-three benzyl rotamers are relaxed and ranked; the lowest one becomes cu2au2_r_btt. Needs the extra "xtb".
+three benzyl rotamers are relaxed and ranked; the lowest one becomes cu2au2_r_btt, its 40 core atoms replaced by those
+of the DFT minimum of relax_core.py and held while the benzyl groups relax again. Needs the extra "xtb".
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.constraints import FixAtoms
 from ase.optimize import LBFGS
 from tblite.ase import TBLite
 
@@ -31,6 +33,9 @@ from cluster_qc.structure import (
 from cluster_qc.units import angstrom
 
 HERE = Path(__file__).parent
+DFT_CORE = HERE / "candidates" / "tt_p_dft.xyz"
+# Atoms of a ligand's heterocycle (S=C1NCCS1) in R-BTT and in TT, in the order of the SMILES: S, C, N, C, C, S.
+RING_BTT, RING_TT = (0, 1, 2, 3, 11, 12), (0, 1, 2, 3, 4, 5)
 FMAX_EV_ANGSTROM = 0.005
 MEASURED_CU_AU_ANGSTROM = 2.847
 R_BTT = "S=C1N[C@H](Cc2ccccc2)CS1"
@@ -52,11 +57,54 @@ def calculator(cluster: Cluster) -> Atoms:
     return atoms
 
 
-def relax(cluster: Cluster) -> Cluster:
-    """The nearest GFN2-xTB minimum."""
+def relax(cluster: Cluster, held: list[int] | None = None) -> Cluster:
+    """The nearest GFN2-xTB minimum, with some atoms held."""
     atoms = calculator(cluster)
+    atoms.set_constraint(FixAtoms(held or []))
     LBFGS(atoms, logfile=None).run(fmax=FMAX_EV_ANGSTROM, steps=800)
     return cluster.with_coords(atoms.positions * angstrom)
+
+
+def superposition(moving: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotation and shift that bring points (n, 3) closest to others (Kabsch): moving @ rotation + shift."""
+    a, b = moving.mean(axis=0), target.mean(axis=0)
+    u, _, vt = np.linalg.svd((moving - a).T @ (target - b))
+    rotation = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+    return rotation, b - a @ rotation
+
+
+def with_core(cluster: Cluster, core: Cluster) -> tuple[Cluster, list[int]]:
+    """The cluster with its metals and heterocycles where `core` (benzyl -> H) has them, and the atoms so placed."""
+    metals = 4
+    size, core_size = (cluster.natom - metals) // 4, (core.natom - metals) // 4
+    old = np.asarray(cluster.coords)
+    pairs = [(k, k) for k in range(metals)]
+    for ligand in range(4):
+        first, core_first = metals + size * ligand, metals + core_size * ligand
+        pairs += [(first + i, core_first + j) for i, j in zip(RING_BTT, RING_TT, strict=True)]
+    mine, theirs = (list(index) for index in zip(*pairs, strict=True))
+    rotation, shift = superposition(np.asarray(core.coords)[theirs], old[mine])
+    target = np.asarray(core.coords) @ rotation + shift
+    new = old.copy()
+    held = list(range(metals))
+    new[:metals] = target[:metals]
+    for ligand in range(4):
+        atoms = np.arange(metals + size * ligand, metals + size * (ligand + 1))
+        ring = [i for i, _ in pairs if atoms[0] <= i <= atoms[-1]]
+        core_atoms = np.arange(metals + core_size * ligand, metals + core_size * (ligand + 1))
+        turn, move = superposition(old[ring], target[[j for i, j in pairs if i in ring]])
+        new[atoms] = old[atoms] @ turn + move
+        hydrogens = [a for a in atoms if cluster.symbols[a] == "H"]
+        for atom in core_atoms:
+            here = {j: i for i, j in pairs}.get(atom)
+            if here is None:  # a hydrogen: the nearest one, unless the benzyl group is in its place
+                distances = np.linalg.norm(new[hydrogens] - target[atom], axis=1)
+                if distances.min() > 0.5 * angstrom:
+                    continue
+                here = int(hydrogens[int(distances.argmin())])
+            new[here] = target[atom]
+            held.append(here)
+    return cluster.with_coords(new), held
 
 
 def energy_and_force(cluster: Cluster) -> tuple[float, float]:
@@ -74,14 +122,14 @@ def relaxed_once(start: Cluster, path: Path, what: str) -> tuple[Cluster, float,
     return cluster, *energy_and_force(cluster)
 
 
-def describe(cluster: Cluster, energy_ev: float, force: float) -> dict[str, object]:
+def describe(cluster: Cluster, energy_ev: float, force: float | None = None) -> dict[str, object]:
     """The numbers that identify a candidate."""
     return {
         "formula": cluster.formula,
         "core_handedness": core_handedness(cluster),
         "cip": cip_labels(cluster),
         "gfn2_energy_ev": round(energy_ev, 4),
-        "largest_force_ev_angstrom": round(force, 4),
+        **({} if force is None else {"largest_force_ev_angstrom": round(force, 4)}),
         "mean_au_cu_angstrom": round(mean_distances(cluster)["Au-Cu"], 3),
         "measured_mean_au_cu_angstrom": MEASURED_CU_AU_ANGSTROM,
         "metal_metal_angstrom": [
@@ -186,8 +234,20 @@ def main() -> int:
                 best = (energy, relaxed)
     assert best is not None
     chosen = best[1]
+    level = "GFN2-xTB minimum."
+    if DFT_CORE.exists():
+        core = read_xyz(DFT_CORE, charge=0, name="core")
+        placed, held = with_core(chosen, core if core_handedness(chosen) == "P" else core.mirrored())
+        chosen = relax(placed, held)
+        level = (
+            f"Metals and heterocycles ({len(held)} atoms) as in the PBE0-D3(BJ)/def2-SVP minimum of the cluster with "
+            "benzyl -> H, held; benzyl groups relaxed with GFN2-xTB."
+        )
+        results["cu2au2_r_btt with DFT core"] = {
+            **describe(chosen, energy_and_force(chosen)[0]), "held_atoms": len(held), "core": core.source,
+        }  # fmt: skip
     for name, cluster, hand in (("cu2au2_r_btt", chosen, "R"), ("cu2au2_s_btt", chosen.mirrored(), "S")):
-        what = f"Cu2Au2({hand}-BTT)4, core {core_handedness(cluster)}; GFN2-xTB minimum."
+        what = f"Cu2Au2({hand}-BTT)4, core {core_handedness(cluster)}. {level}"
         write_xyz(cluster, HERE / f"{name}.xyz", comment=f"{what} {NOTICE}")
         contact = write_cif(HERE / f"{name}.cif", cluster, what)
         results[name] = {

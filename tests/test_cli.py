@@ -56,6 +56,8 @@ BAD = {
     "basis without element": (["run", "gold.xyz", "--basis", "6-31g"], "'6-31g' has no functions for Au"),
     "ecp": (["run", "ecp.toml"], "ECP 'nonsense' exists for none"),
     "negative states": (["run", "water.xyz", "--states", "-3"], "--states is -3"),
+    "number and window": (["run", "water.xyz", "--states", "3", "--window", "5"], "--states and --window"),
+    "window": (["run", "water.xyz", "--window", "0"], "window is 0"),
     "preset": (["run", "water.xyz", "--preset", "quik"], "did you mean 'quick'"),
     "unwritable folder": (["run", "water.xyz", *SMALL, "-o", "notes.txt/out"], "a file, not a folder"),
     "toml key": (["run", "key.toml"], "unknown key method.functionl; did you mean 'functional'"),

@@ -171,6 +171,10 @@ class RITensor:
             data = np.fromfile(file, dtype=np.float32, count=(p1 - p0) * size)
         return data.reshape(p1 - p0, m1 - m0, m1)
 
+    def orthonormalised(self, matrix: Double) -> Double:
+        """L^-1 M L^-T: a matrix between the fitting functions, (n, n), turned to the basis of B, (naux, naux)."""
+        return self._metric.solve(self._metric.solve(np.asfortranarray(matrix)).T.copy(order="F"))
+
     def delete(self) -> None:
         """Remove the file, if there is one."""
         if self._path is not None:

@@ -33,6 +33,7 @@ def run_scf(
     checkpoint: Path | None = None,
     scratch: Path | None = None,
     integrals: TensorCache | None = None,
+    guess: GroundState | None = None,
     progress: Progress | None = None,
 ) -> GroundState:
     """Converge the ground state with density-fitted Coulomb and exchange (RI-JK).
@@ -43,13 +44,16 @@ def run_scf(
     Parameters
     ----------
     cluster, method
-        What to compute. The guess is the sum of the densities of `cluster.ions`, or PySCF's "minao" without them.
+        What to compute. Without `guess` it starts from the sum of the densities of `cluster.ions`, or from PySCF's
+        "minao" where they are not known.
     checkpoint
         File that is rewritten after every cycle; an interrupted run of the same input continues from it.
     scratch
         Folder for a three-index tensor that does not fit in memory; default the temporary folder.
     integrals
         Three-index tensors to share with `response_tensors`; made here if not given.
+    guess
+        Orbitals to start from: the same atoms and basis at another geometry, or with another functional.
     progress
         Called with None and the last SCF line.
 
@@ -73,6 +77,8 @@ def run_scf(
     remarks: list[str] = []
     state = _Checkpoint(checkpoint, cluster, method)
     density = state.density()
+    if density is None and guess is not None:
+        density = _transferred(guess, mf.get_ovlp(), mole)
     if density is None:
         density = (
             _ion_density(mole, method, cluster.ions, report)
@@ -107,7 +113,7 @@ def run_scf(
     shifted = {"level_shift": 0.3, "damp": 0.3, "diis_start_cycle": 4}
     is_dft = method.functional.lower() != "hf"
     # Charge flows back from the ions; without a level shift the first steps would overshoot and swing.
-    careful = cluster.ions and state.cycles == 0
+    careful = cluster.ions and guess is None and state.cycles == 0
     first = shifted if careful else plain
     if is_dft and not state.final and method.grid_level > _COARSE_GRID:
         _set_grid(mf, _COARSE_GRID)
@@ -211,6 +217,23 @@ def _set_grid(mf: Any, level: int) -> None:
     mf.grids = dft.gen_grid.Grids(mf.mol)
     mf.grids.level = level
     mf.grids.verbose = 0
+
+
+def _transferred(guess: GroundState, overlap: NDArray[np.float64], mole: Any) -> NDArray[np.float64]:
+    """Density of the guess's occupied orbitals, orthonormalised again in the overlap of this geometry."""
+    if guess.coefficients.shape[1] != mole.nao or guess.restricted != (mole.spin == 0):
+        raise InputError(
+            "the guess has other basis functions or another spin than the molecule",
+            why=f"{guess.coefficients.shape[1]} functions against {mole.nao}",
+            fix="take a ground state of the same atoms, basis and multiplicity, or leave guess away",
+        )
+    densities = []
+    for coefficients, occupations in zip(guess.coefficients, guess.occupations, strict=True):
+        filled = coefficients[:, occupations > 0]
+        values, vectors = np.linalg.eigh(filled.T @ overlap @ filled)
+        filled = filled @ (vectors / np.sqrt(values)) @ vectors.T
+        densities.append((filled * occupations[occupations > 0]) @ filled.T)
+    return np.asarray(densities if mole.spin else densities[0])
 
 
 def _ion_density(mole: Any, method: DFTMethod, ions: Ions, report: Progress) -> NDArray[np.float64]:

@@ -146,8 +146,13 @@ class Excitation:
         return float(self.states.excitation_energies[self.index])
 
     @property
+    def route(self) -> str:
+        """ "reference" if its residual was iterated below the tolerance, else "fast"; see `TDDFTMethod.route`."""
+        return "reference" if self.index == 0 else self.states.method.route
+
+    @property
     def converged(self) -> bool:
-        """False if the residual stayed above the tolerance."""
+        """False if it did not come to what its route asks for."""
         return bool(self.states.converged[self.index])
 
     @property

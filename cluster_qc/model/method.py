@@ -28,7 +28,7 @@ class DFTMethod:
     """Effective core potential: "auto" takes the one that belongs to the basis set (none for light elements),
     None asks for all electrons, a name asks for that ECP on every element that has it."""
     auxiliary_basis: str = "def2-universal-jkfit"
-    """Fitting basis of the response exchange and Coulomb terms; the SCF itself uses exact integrals."""
+    """Fitting basis of Coulomb and exchange integrals, in the SCF and in the response."""
     dispersion: Literal["d3bj", "d4"] | None = None
     """Dispersion correction of the energy; it does not touch orbitals or excitations."""
     grid_level: int = 3
@@ -60,12 +60,17 @@ class TDDFTMethod:
         `window` are given.
     """
 
-    nstates: int
+    nstates: int | None = None
+    """Number of lowest states; give this or `window`."""
+    window: float | None = None
+    """All states up to this excitation energy, hartree; the lowest one in any case."""
     spin: Literal["singlet", "triplet"] = "singlet"
     tda: bool = False
     """Tamm-Dancoff approximation; the default is full TDDFT (RPA)."""
-    route: Literal["reference"] = "reference"
-    """"reference" iterates the residual of every root below `tolerance`."""
+    route: Literal["fast", "reference"] = "reference"
+    """The reference route iterates the residual of every root below `tolerance`; the fast one does so for the lowest
+    root only and takes the others from a cheap model and, as a rule, one pass of the full operator: iteration ends
+    where the estimated error of the energy is below 5 meV."""
     tolerance: float = 1e-3
     """Residual norm of each root in hartree. The error of an excitation energy is second order in it."""
     frozen_below: float | None = None
@@ -79,14 +84,22 @@ class TDDFTMethod:
     max_cycle: int = 60
 
     def __post_init__(self) -> None:
-        if self.nstates < 1:
+        if (self.nstates is None) == (self.window is None):
+            raise InputError(
+                "give either nstates or window" + ("" if self.nstates is None else ", not both"),
+                why="one of them says how many excited states to compute",
+                fix="e.g. nstates = 20, or a window of 5.5 eV",
+            )
+        if self.window is not None and not 0 < self.window < 4:
+            raise InputError(f"window is {self.window}; it is an excitation energy in hartree below 4")
+        if self.nstates is not None and self.nstates < 1:
             raise InputError(
                 f"nstates is {self.nstates}", why="at least one state is needed", fix="give 1 or more"
             )
         if self.spin not in ("singlet", "triplet"):
             raise InputError(f"spin is {self.spin!r}; it is 'singlet' or 'triplet'")
-        if self.route != "reference":
-            raise InputError(f"route is {self.route!r}; this version has 'reference'")
+        if self.route not in ("fast", "reference"):
+            raise InputError(f"route is {self.route!r}; it is 'fast' or 'reference'")
         if not 0 < self.tolerance < 0.1:
             raise InputError(f"tolerance is {self.tolerance}; it is a residual in hartree between 0 and 0.1")
         if not 0 < self.exchange_rank <= 1:

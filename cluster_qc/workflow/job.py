@@ -60,10 +60,12 @@ class Method(_Section):
 
 
 class States(_Section):
-    """[singlets] and [triplets]: the fields of `TDDFTMethod`."""
+    """[singlets] and [triplets]: the fields of `TDDFTMethod`, the window in eV."""
 
     nstates: int = 1
+    window_ev: float = Field(default=5.0, gt=0)
     tda: bool = False
+    route: Literal["fast", "reference"] = "reference"
     tolerance: float = 1e-3
     frozen_below: float | NoneWord = "none"
     virtual_above: float | NoneWord = "none"
@@ -142,6 +144,7 @@ def load_job(
     output: str | Path | None = None,
     preset: str | None = None,
     nstates: int | None = None,
+    window_ev: float | None = None,
     charge: int | None = None,
     multiplicity: int | None = None,
     functional: str | None = None,
@@ -178,13 +181,14 @@ def load_job(
             if value is not None
         }
     )
-    singlets = {**base["singlets"], **file.singlets.given()}
-    if nstates is not None:
-        if nstates < 1:
-            raise InputError(
-                f"--states is {nstates}", why="at least one state is needed", fix="give 1 or more"
-            )
-        singlets["nstates"] = nstates
+    if nstates is not None and nstates < 1:
+        raise InputError(f"--states is {nstates}", why="at least one state is needed", fix="give 1 or more")
+    if nstates is not None and window_ev is not None:
+        raise InputError(
+            "--states and --window both say how many singlets to compute", fix="give one of the two"
+        )
+    asked = {"nstates": nstates, "window_ev": window_ev}
+    asked = {key: value for key, value in asked.items() if value is not None}
     spectrum = {**base["spectrum"], **file.spectrum.given()}
     name = folder_name(file.name or structure.stem)
     return Job(
@@ -194,8 +198,8 @@ def load_job(
         preset=preset,
         molecule=molecule,
         method={**base["method"], **method},
-        singlets=_states(path, "singlets", singlets),
-        triplets=_states(path, "triplets", {**base["triplets"], **file.triplets.given()}),
+        singlets=_states(path, "singlets", base["singlets"], file.singlets.given(), asked),
+        triplets=_states(path, "triplets", base["triplets"], file.triplets.given()),
         fwhm=spectrum["fwhm_ev"] * electronvolt,
         shift=spectrum["shift_ev"] * electronvolt,
         experiment=_reference(file.experiment),
@@ -203,7 +207,15 @@ def load_job(
     )
 
 
-def _states(path: Path, section: str, values: dict[str, Any]) -> TDDFTMethod:
+def _states(path: Path, section: str, *layers: Mapping[str, Any]) -> TDDFTMethod:
+    """Each layer overrides those before it; a number of states puts a window out of force, and the reverse."""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        if {"nstates", "window_ev"} & layer.keys():
+            values = {k: v for k, v in values.items() if k not in ("nstates", "window_ev")}
+        values |= layer
+    if "window_ev" in values:
+        values["window"] = values.pop("window_ev") * electronvolt
     try:
         return TDDFTMethod(**values, spin="singlet" if section == "singlets" else "triplet")
     except InputError as exc:

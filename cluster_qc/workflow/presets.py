@@ -12,7 +12,7 @@ _MODEL = {
     "tolerance": 1e-3,
     "frozen_below": -2.0,
     "virtual_above": 1.5,
-    "exchange_rank": 0.25,
+    "exchange_rank": 0.15,
     "grid_level": 1,
 }
 _QUICK = {**_MODEL, "tolerance": 3e-3, "grid_level": 0}
@@ -29,7 +29,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     # The main job. 70 singlets of the 96-atom cluster reach about 5 eV (250 nm).
     "standard": {
         "method": {"functional": "pbe0", "basis": "def2-svp", "grid_level": 2, "conv_tol": 1e-7},
-        "singlets": {"nstates": 70, **_MODEL},
+        "singlets": {"nstates": 70, "route": "fast", **_MODEL},
         "triplets": {"nstates": 5, **_MODEL},
         "spectrum": _CD,
     },

@@ -108,7 +108,7 @@ def states_summary(states: ExcitedStates) -> list[dict[str, Any]]:
             "energy_ev": state.energy / electronvolt,
             "wavelength_nm": wavelength_nm(state.energy),
             "error_estimate_ev": float(states.error_estimates[state.index]) / electronvolt,
-            "route": states.method.route,
+            "route": state.route,
             "converged": state.converged,
         }
         for state in states

@@ -109,3 +109,17 @@ def test_with_an_ecp_no_velocity_form():
 def test_bad_methods_are_refused(method, message):
     with pytest.raises(cqc.InputError, match=message):
         cqc.run_scf(GOLD_HYDRIDE, method)
+
+
+def test_guess_from_another_geometry_and_functional_saves_cycles():
+    start = cqc.run_scf(WATER, replace(METHOD, functional="pbe"))
+    moved = WATER.with_coords(WATER.coords * 1.02)
+    plain, guided = cqc.run_scf(moved, METHOD), cqc.run_scf(moved, METHOD, guess=start)
+    assert guided.energy == pytest.approx(plain.energy, abs=1e-8)
+    assert guided.cycles < plain.cycles
+
+
+def test_guess_of_another_molecule_is_refused():
+    other = cqc.run_scf(GOLD_HYDRIDE, METHOD)
+    with pytest.raises(cqc.errors.InputError, match="guess"):
+        cqc.run_scf(WATER, METHOD, guess=other)

@@ -8,7 +8,7 @@ from pyscf import dft, gto, tdscf
 
 import cluster_qc as cqc
 from cluster_qc.drivers import ri
-from cluster_qc.drivers.tddft import driver, response_tensors
+from cluster_qc.drivers.tddft import coupling, driver, kernel, response_tensors, solver
 from cluster_qc.units import angstrom, electronvolt, rotatory_strength_cgs
 
 H2O2 = cqc.Cluster(
@@ -210,3 +210,86 @@ def test_meta_gga_is_refused():
     ground = cqc.run_scf(H2O2, replace(PBE0, functional="tpss"))
     with pytest.raises(cqc.InputError, match="meta-GGA"):
         cqc.run_tddft(ground, FOUR)
+
+
+@pytest.fixture
+def with_model(monkeypatch):
+    """The model is for large molecules; let it serve a small one."""
+    monkeypatch.setattr(driver, "_MODEL_MIN_SIZE", 0)
+
+
+@pytest.mark.parametrize("spin", ["singlet", "triplet"])
+def test_fitted_kernel_is_close_to_the_one_on_the_grid(ground, spin):
+    space = response_tensors(ground, FOUR)
+    c = ground.coefficients[0]
+    occupied, virtual = c[:, space.occupied], c[:, space.virtual]
+    grid = kernel.GridKernel(space.mole, "pbe0", occupied, grid_level=2, spin=spin)
+    matrix = 2.0 * coupling.fitted_kernel(grid, space.tensor)
+    fitted = coupling.FittedCoupling(space.coulomb, matrix.astype(np.float32))
+    u = np.random.default_rng(1).normal(size=(3, *space.coulomb.shape[1:])).astype(np.float32)
+    exact = np.einsum("nia,nia->n", u, grid.apply(u, occupied, virtual))
+    close = np.einsum("nia,nia->n", u, fitted.apply(u))
+    # The fit of a density by jkfit leaves about 1e-3 of it.
+    assert close == pytest.approx(exact, rel=5e-3)
+
+
+def test_kernel_is_the_same_whether_ao_values_are_kept_or_made_again(ground):
+    c = ground.coefficients[0]
+    occupied, virtual = c[:, : ground.nocc], c[:, ground.nocc :]
+    mole = response_tensors(ground, FOUR).mole
+    u = np.random.default_rng(2).normal(size=(2, occupied.shape[1], virtual.shape[1])).astype(np.float32)
+    settings = {"grid_level": 0, "spin": "singlet"}
+    kept = kernel.GridKernel(mole, "pbe0", occupied, memory_limit=1e9, **settings)
+    made = kernel.GridKernel(mole, "pbe0", occupied, **settings)
+    assert all(block.values is not None for block in kept.blocks)
+    assert all(block.values is None for block in made.blocks)
+    assert made.apply(u, occupied, virtual) == pytest.approx(kept.apply(u, occupied, virtual), abs=1e-6)
+
+
+@pytest.mark.parametrize(("spin", "tda"), [("singlet", False), ("triplet", False), ("singlet", True)])
+def test_model_saves_pairs_and_changes_no_root(ground, spin, tda, monkeypatch):
+    counted = []
+
+    def counting(*args, **kwargs):
+        solution = solver.solve(*args, **kwargs)
+        counted.append(solution.pairs)
+        return solution
+
+    monkeypatch.setattr(driver, "solve", counting)
+    method = cqc.TDDFTMethod(nstates=8, spin=spin, tda=tda, tolerance=1e-5)
+    plain = cqc.run_tddft(ground, method)
+    monkeypatch.setattr(driver, "_MODEL_MIN_SIZE", 0)
+    guided = cqc.run_tddft(ground, method)
+    without, _, with_model = counted
+    assert with_model < 0.7 * without
+    assert guided.excitation_energies == pytest.approx(plain.excitation_energies, abs=1e-7)
+
+
+@pytest.mark.usefixtures("with_model")
+def test_fast_route_is_within_its_error_estimate(ground):
+    method = cqc.TDDFTMethod(nstates=12, tolerance=1e-4)
+    reference = cqc.run_tddft(ground, method)
+    fast = cqc.run_tddft(ground, replace(method, route="fast"))
+    deviation = np.abs(fast.excitation_energies - reference.excitation_energies)
+    assert fast.converged.all()
+    assert (deviation <= fast.error_estimates).all()
+    assert deviation.max() < 0.005 * electronvolt
+    assert [state.route for state in fast][:2] == ["reference", "fast"]
+    r, r_fast = (cqc.rotatory_strengths(states) / rotatory_strength_cgs for states in (reference, fast))
+    assert r_fast == pytest.approx(r, abs=0.5)  # states whose error is 1 meV mix by about a per cent
+
+
+def test_window_gives_every_state_below_its_end_and_no_other(ground):
+    ten = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=10, tolerance=1e-4))
+    energies = ten.excitation_energies
+    end = 0.5 * (energies[5] + energies[6])
+    inside = cqc.run_tddft(ground, cqc.TDDFTMethod(window=end, tolerance=1e-4))
+    assert inside.excitation_energies == pytest.approx(energies[:6], abs=1e-6)
+    below_all = cqc.run_tddft(ground, cqc.TDDFTMethod(window=0.5 * energies[0], tolerance=1e-4))
+    assert below_all.excitation_energies == pytest.approx(energies[:1], abs=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"nstates": 3, "window": 0.2}, {"window": -1.0}, {"window": 200.0}])
+def test_states_are_asked_for_by_number_or_by_window(settings):
+    with pytest.raises(cqc.errors.InputError, match="window"):
+        cqc.TDDFTMethod(**settings)

@@ -49,6 +49,16 @@ def test_options_go_before_file_and_file_before_preset(folder):
     assert job.directory == folder / "out"
 
 
+def test_a_window_replaces_the_number_of_states_and_the_reverse(folder):
+    by_option = load_job(folder / "water.xyz", window_ev=5.5).singlets
+    assert by_option.nstates is None
+    assert by_option.window == pytest.approx(5.5 * electronvolt)
+    windowed = job_file(folder, "[singlets]\nwindow_ev = 4.5\n")
+    assert load_job(windowed).singlets.nstates is None
+    numbered = load_job(windowed, nstates=3).singlets
+    assert (numbered.nstates, numbered.window) == (3, None)
+
+
 def test_none_switches_off_and_overrides_take_both_spellings(folder):
     for overrides in ('{O = "def2-tzvp"}', '[["O", "def2-tzvp"]]'):
         text = f'[method]\necp = "none"\nbasis_overrides = {overrides}\n[singlets]\nfrozen_below = "none"\n'

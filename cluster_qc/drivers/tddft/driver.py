@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from cluster_qc.drivers import transition
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import build_mole
-from cluster_qc.drivers.ri import TensorCache
+from cluster_qc.drivers.ri import RITensor, TensorCache
+from cluster_qc.drivers.tddft.coupling import FittedCoupling, GridCoupling, fitted_kernel
 from cluster_qc.drivers.tddft.kernel import GridKernel
 from cluster_qc.drivers.tddft.operator import ResponseOperator
-from cluster_qc.drivers.tddft.solver import Solution, Subspace, solve
-from cluster_qc.drivers.tddft.tensors import ResponseTensors
-from cluster_qc.drivers.tddft.tensors import response_tensors as _transformed
+from cluster_qc.drivers.tddft.solver import Goal, Solution, Subspace, solve
+from cluster_qc.drivers.tddft.tensors import ResponseTensors, coulomb_tensor, exchange_tensors
 from cluster_qc.errors import InputError, NotConvergedError, UnavailableError
 from cluster_qc.model import ExcitedStates, GroundState, TDDFTMethod
 from cluster_qc.units import electronvolt
@@ -29,10 +29,13 @@ from cluster_qc.units import electronvolt
 Double = NDArray[np.float64]
 Progress = Callable[[float | None, str], None]
 
-_MODEL_RANK = 0.06  # natural auxiliary functions of the model that makes the guess
 _MODEL_TOLERANCE = 1e-2
+_FAST_MODEL_TOLERANCE = 3e-3
+_FAST_ERROR = 0.005 * electronvolt
+_WINDOW_MARGIN = 0.05 * electronvolt  # by which a root of the model may lie too high
 _MODEL_MIN_SIZE = 20_000  # below this many orbital pairs a model saves nothing
 _SUBSPACE_SHARE = 0.4  # of the free memory
+_KERNEL_SHARE = 0.3  # of what then is left, for AO values on the grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,8 @@ class ResponseSpace:
     """What singlets and triplets of one orbital window share."""
 
     mole: Any
+    tensor: RITensor
+    """Full-range integrals."""
     occupied: NDArray[np.intp]
     virtual: NDArray[np.intp]
     exchange: tuple[tuple[float, ResponseTensors], ...]
@@ -75,32 +80,24 @@ def response_tensors(
     mole = build_mole(ground.cluster, ground.method)
     cache = integrals or TensorCache(mole, ground.method, scratch, report)
     c = ground.coefficients[0]
-    exchange = []
-    coulomb: NDArray[np.float32] | None = None
+    orbitals = c[:, occupied], c[:, virtual]
     parts = _exchange_parts(ground.method.functional)
-    for share, omega in parts or ((0.0, 0.0),):
-        tensors = _transformed(
-            cache.get(omega),
-            c[:, occupied],
-            c[:, virtual],
-            share=method.exchange_rank if share else 1e-9,
-            memory_limit=available_bytes(),
-            progress=report,
+    exchange = [
+        (
+            share,
+            exchange_tensors(
+                cache.get(omega),
+                *orbitals,
+                share=method.exchange_rank,
+                memory_limit=available_bytes(),
+                progress=report,
+            ),
         )
-        if omega == 0.0:
-            coulomb = tensors.ia
-        if share:
-            exchange.append((share, tensors))
-    if coulomb is None:
-        coulomb = _transformed(
-            cache.get(0.0),
-            c[:, occupied],
-            c[:, virtual],
-            share=1e-9,
-            memory_limit=available_bytes(),
-            progress=report,
-        ).ia
-    return ResponseSpace(mole, occupied, virtual, tuple(exchange), coulomb)
+        for share, omega in parts
+    ]
+    full_range = [tensors.ia for (_, tensors), (_, omega) in zip(exchange, parts, strict=True) if omega == 0]
+    coulomb = full_range[0] if full_range else coulomb_tensor(cache.get(0.0), *orbitals)
+    return ResponseSpace(mole, cache.get(0.0), occupied, virtual, tuple(exchange), coulomb)
 
 
 def run_tddft(
@@ -150,59 +147,66 @@ def run_tddft(
     gaps = (
         ground.orbital_energies[0][space.virtual][None] - ground.orbital_energies[0][space.occupied][:, None]
     )
-    if method.nstates > gaps.size:
+    if method.nstates is not None and method.nstates > gaps.size:
         raise InputError(
             f"{method.nstates} states were asked for; the active orbitals allow {gaps.size}",
             fix="ask for fewer states, or widen the orbital window",
         )
-    density = 2.0 * c[:, : ground.nocc] @ c[:, : ground.nocc].T
     grid_level = ground.method.grid_level if method.grid_level is None else method.grid_level
+    kernel_needed = ground.method.functional.lower() != "hf"
 
-    def operator(exchange: Any, level: int | None, crossed: bool) -> ResponseOperator:
-        kernel = None
-        if ground.method.functional.lower() != "hf":
-            report(
-                None,
-                f"{method.spin} kernel on " + ("a crude grid" if level is None else f"grid level {level}"),
-            )
-            kernel = GridKernel(
-                space.mole, ground.method.functional, density, occupied, virtual,
-                grid_level=level, spin=method.spin,
-            )  # fmt: skip
-        coulomb = space.coulomb if method.spin == "singlet" else None
-        return ResponseOperator(gaps, coulomb, exchange, kernel, crossed)
+    def kernel(level: int | None, memory: float = 0.0) -> GridKernel:
+        where = "a crude grid" if level is None else f"grid level {level}"
+        report(None, f"{method.spin} kernel on {where}")
+        return GridKernel(
+            space.mole, ground.method.functional, c[:, : ground.nocc],
+            grid_level=level, spin=method.spin, memory_limit=memory,
+        )  # fmt: skip
+
+    def model() -> ResponseOperator:
+        hartree = 2.0 if method.spin == "singlet" else 0.0
+        matrix = np.eye(len(space.coulomb)) * hartree
+        if kernel_needed:
+            matrix += 2.0 * fitted_kernel(kernel(None), space.tensor)
+        coupling = FittedCoupling(space.coulomb, matrix.astype(np.float32))
+        return ResponseOperator(gaps, [(share, t.model) for share, t in space.exchange], coupling)
 
     saved = _Checkpoint(checkpoint, ground, method)
     limit = int(_SUBSPACE_SHARE * available_bytes() / (8 * gaps.size * (2 if method.tda else 4)))
-    settings: dict[str, Any] = {
-        "tda": method.tda,
-        "max_vectors": max(4 * method.nstates, min(limit, 12 * method.nstates + 60)),
-    }
+    fast = method.route == "fast"
     start = None
-    # Only natural auxiliary functions are sorted by weight, so only they can be cut to a model.
-    sorted_exchange = method.exchange_rank < 1 or not space.exchange
-    if saved.subspace is None and sorted_exchange and gaps.size > _MODEL_MIN_SIZE:
-        reduced = [(share, t.truncated(_MODEL_RANK)) for share, t in space.exchange]
-        model = solve(
-            operator(reduced, None, crossed=False),
-            method.nstates + max(2, method.nstates // 20),
-            tolerance=_MODEL_TOLERANCE,
+    cheap = model() if gaps.size > _MODEL_MIN_SIZE else None
+    if saved.subspace is None and cheap is not None:
+        extra = 0 if method.nstates is None else method.nstates + max(2, method.nstates // 20)
+        guess = solve(
+            cheap,
+            Goal(
+                extra or None,
+                None if method.window is None else method.window + _WINDOW_MARGIN,
+                _FAST_MODEL_TOLERANCE if fast else _MODEL_TOLERANCE,
+            ),
+            tda=method.tda,
+            max_vectors=limit,
             max_cycle=40,
             progress=lambda fraction, line: report(None, f"model {line}"),
-            **settings,
         )
-        start = (model.u, model.v)
-    full = operator(space.exchange, grid_level, crossed=True)
+        start = (guess.u, guess.v)
+        del guess
+    stored = _KERNEL_SHARE * available_bytes()
+    grid = kernel(grid_level, stored) if kernel_needed else None
+    hartree = space.coulomb if method.spin == "singlet" else None
+    coupling = GridCoupling(hartree, grid, occupied, virtual)
     solution = solve(
-        full,
-        method.nstates,
-        tolerance=method.tolerance,
+        ResponseOperator(gaps, [(share, t.exchange) for share, t in space.exchange], coupling),
+        Goal(method.nstates, method.window, method.tolerance, _FAST_ERROR if fast else None),
+        tda=method.tda,
+        max_vectors=limit,
         max_cycle=method.max_cycle,
         progress=report,
+        model=cheap,
         start=start,
         restart=saved.subspace,
         checkpoint=saved.write if checkpoint is not None else None,
-        **settings,
     )
     return _excited_states(ground, method, space, solution, grid_level)
 

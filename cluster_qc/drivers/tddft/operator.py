@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from cluster_qc.drivers.tddft.kernel import GridKernel
-from cluster_qc.drivers.tddft.tensors import ResponseTensors
+from cluster_qc.drivers.tddft.coupling import Coupling
+from cluster_qc.drivers.tddft.tensors import Exchange
 
 Single = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -35,23 +36,18 @@ class ResponseOperator:
     """A + B and A - B of one spin, as operators.
 
     `exchange` lists (share, tensors): one for a global hybrid, two for a range-separated one, none for a pure
-    functional. `coulomb` is the `ia` tensor, None for triplets.
+    functional.
     """
 
     gaps: Double
     """Orbital energy differences e_a - e_i, (nocc, nvir)."""
-    coulomb: Single | None
-    exchange: Sequence[tuple[float, ResponseTensors]]
-    kernel: GridKernel | None
-    crossed: bool = True
-    """False leaves K(ib|ja) out, for a cheap model of the operator."""
+    exchange: Sequence[tuple[float, Exchange]]
+    coupling: Coupling
 
-    @property
+    @cached_property
     def diagonal(self) -> Double:
-        """Diagonal of A without the grid kernel, (nocc, nvir)."""
-        diagonal = self.gaps.copy()
-        if self.coulomb is not None:
-            diagonal += 2.0 * np.einsum("pia,pia->ia", self.coulomb, self.coulomb)
+        """Diagonal of A, without a kernel on the grid, (nocc, nvir)."""
+        diagonal = self.gaps + self.coupling.diagonal()
         for share, tensors in self.exchange:
             ii = np.einsum("pii->pi", tensors.ij)
             aa = np.einsum("paa->pa", tensors.ab)
@@ -78,25 +74,15 @@ class ResponseOperator:
             z = vectors[start : start + batch].astype(np.float32)
             part = result[start : start + batch]
             if sign >= 0:
-                factor = 1.0 + sign
-                if self.coulomb is not None:
-                    part += (2.0 * factor) * self._coulomb(z)
-                if self.kernel is not None:
-                    part += factor * self.kernel.apply(z)
+                part += (1.0 + sign) * self.coupling.apply(z)
             for share, tensors in self.exchange:
                 part -= share * _exchange_direct(tensors, z)
-                if sign and self.crossed:
+                if sign:
                     part -= (share * sign) * _exchange_crossed(tensors, z)
         return result
 
-    def _coulomb(self, z: Single) -> Single:
-        assert self.coulomb is not None
-        flat = self.coulomb.reshape(len(self.coulomb), -1)
-        fitted = flat @ z.reshape(len(z), -1).T
-        return np.asarray((fitted.T @ flat).reshape(z.shape))
 
-
-def _exchange_direct(tensors: ResponseTensors, z: Single) -> Single:
+def _exchange_direct(tensors: Exchange, z: Single) -> Single:
     """sum_jb (ij|ab) z_jb, (n, nocc, nvir)."""
     n, nocc, nvir = z.shape
     stacked = np.ascontiguousarray(z.transpose(1, 0, 2)).reshape(nocc * n, nvir)
@@ -109,7 +95,7 @@ def _exchange_direct(tensors: ResponseTensors, z: Single) -> Single:
     return np.ascontiguousarray(total.reshape(nocc, n, nvir).transpose(1, 0, 2))
 
 
-def _exchange_crossed(tensors: ResponseTensors, z: Single) -> Single:
+def _exchange_crossed(tensors: Exchange, z: Single) -> Single:
     """sum_jb (ib|ja) z_jb, (n, nocc, nvir)."""
     n, nocc, nvir = z.shape
     columns = np.ascontiguousarray(z.reshape(n * nocc, nvir).T)

@@ -22,6 +22,7 @@ from cluster_qc.errors import NotConvergedError
 Double = NDArray[np.float64]
 Progress = Callable[[float | None, str], None]
 
+_INNER = 3  # steps of the model for one of the operator
 _DEPENDENT = 1e-4  # a correction that keeps less of its norm after projection adds nothing
 
 
@@ -70,23 +71,47 @@ class Solution:
     """Trial pairs that the operator was applied to, those of a restart included."""
 
 
+@dataclass(frozen=True)
+class Goal:
+    """Which roots, and when each of them is good enough."""
+
+    nroots: int | None
+    """Number of lowest roots; None for all up to `window`."""
+    window: float | None = None
+    """Hartree."""
+    tolerance: float = 1e-3
+    """Residual norm, hartree."""
+    error: float | None = None
+    """If given, a root other than the lowest is done where its estimated error (hartree) is below this."""
+
+    def count(self, energies: Double) -> int:
+        """How many of the ascending Ritz values to iterate; a window takes some beyond its end along."""
+        if self.nroots is not None:
+            return min(self.nroots, len(energies))
+        assert self.window is not None
+        inside = int(np.searchsorted(energies, self.window))
+        return min(inside + 2 + inside // 25, len(energies))
+
+
 def solve(
     operator: Operator,
-    nroots: int,
+    goal: Goal,
     *,
     tda: bool,
-    tolerance: float,
     max_cycle: int,
     max_vectors: int,
     progress: Progress,
+    model: Operator | None = None,
     start: tuple[Double, Double] | None = None,
     restart: Subspace | None = None,
     checkpoint: Callable[[Subspace], None] | None = None,
 ) -> Solution:
-    """Iterate until the residual of each of the lowest `nroots` roots is below `tolerance`.
+    """Iterate until every root of the goal is good enough.
 
     Parameters
     ----------
+    model
+        A cheap approximation of the operator, for corrections better than those of its diagonal.
     start
         First trial vectors (u, v), flattened; default unit vectors of the smallest diagonal elements.
     restart
@@ -101,52 +126,44 @@ def solve(
     """
     diagonal = operator.diagonal.reshape(-1)
     shape = (-1, *operator.diagonal.shape)
-    nroots = min(nroots, diagonal.size)
     space: Subspace | None = restart
 
     def extend(new_u: Double, new_v: Double) -> bool:
         nonlocal space
-        if tda:
-            new_u = _orthonormalised(new_u, space.u if space else None)
-            if not len(new_u):
-                return False
-            au = operator.tamm_dancoff(new_u.reshape(shape)).reshape(new_u.shape)
-            added = Subspace(new_u, new_u, au, au)
-        else:
-            new_u = _orthonormalised(new_u, space.u if space else None)
-            new_v = _orthonormalised(new_v, space.v if space else None)
-            n = min(len(new_u), len(new_v))
-            if not n:
-                return False
-            new_u, new_v = new_u[:n], new_v[:n]
-            added = Subspace(
-                new_u,
-                new_v,
-                operator.plus(new_u.reshape(shape)).reshape(new_u.shape),
-                operator.minus(new_v.reshape(shape)).reshape(new_v.shape),
-            )
-        space = added if space is None else _joined(space, added, tda)
+        larger = _extended(space, operator, new_u, new_v, shape, tda)
+        if larger is None:
+            return False
+        space = larger
         if checkpoint is not None:
             checkpoint(space)
         return True
 
     if space is None:
         if start is None:
-            guess = np.zeros((min(diagonal.size, nroots + max(4, nroots // 10)), diagonal.size))
-            guess[np.arange(len(guess)), np.argsort(diagonal, kind="stable")[: len(guess)]] = 1.0
+            order = np.argsort(diagonal, kind="stable")
+            count = goal.count(diagonal[order])
+            count = min(diagonal.size, count + max(4, count // 10))
+            guess = np.zeros((count, diagonal.size))
+            guess[np.arange(count), order[:count]] = 1.0
             start = (guess, guess)
         extend(*start)
     assert space is not None
     pairs = len(space.u)
     for cycle in range(1, max_cycle + 1):
-        energies, cu, cv = _reduced(space, nroots, tda)
+        energies, cu, cv = _reduced(space, tda)
+        nroots = goal.count(energies) if goal.nroots is None else min(goal.nroots, diagonal.size)
+        energies, cu, cv = energies[:nroots], cu[:, :nroots], cv[:, :nroots]
         u, v = cu.T @ space.u, cv.T @ space.v
         ru = cu.T @ space.pu - energies[:, None] * v
         rv = cv.T @ space.mv - energies[:, None] * u
         # Both vectors scaled to norm one, as in the usual single-matrix criterion.
         norm_u, norm_v = np.linalg.norm(u, axis=1), np.linalg.norm(v, axis=1)
         residuals = np.maximum(np.linalg.norm(ru, axis=1) / norm_v, np.linalg.norm(rv, axis=1) / norm_u)
-        done = residuals < tolerance
+        correction_u, correction_v = _precondition(ru, rv, energies, diagonal, tda)
+        errors = 0.5 * np.abs((ru * correction_u).sum(axis=1) + (rv * correction_v).sum(axis=1))
+        done = residuals < goal.tolerance
+        if goal.error is not None:
+            done[1:] |= errors[1:] < goal.error
         if len(energies) < nroots:
             done[:] = False
         progress(
@@ -156,25 +173,60 @@ def solve(
         )
         if done.all() or cycle == max_cycle:
             break
-        if len(space.u) + int((~done).sum()) > max_vectors:
+        if len(space.u) + int((~done).sum()) > max(max_vectors, 4 * nroots):
             space = _collapsed(space, cu, cv, tda)
-        correction_u, correction_v = _precondition(ru[~done], rv[~done], energies[~done], diagonal, tda)
+        correction = correction_u[~done], correction_v[~done]
+        if model is not None:
+            correction = _model_corrections(model, ru[~done], rv[~done], energies[~done], shape, tda)
         before = len(space.u)
-        if not extend(correction_u, correction_v):
+        if not extend(*correction):
             break
         pairs += len(space.u) - before
-    du, dv = _precondition(ru, rv, energies, diagonal, tda)
-    errors = 0.5 * np.abs((ru * du).sum(axis=1) + (rv * dv).sum(axis=1))
+    if goal.window is not None:
+        inside = max(1, int(np.searchsorted(energies, goal.window)))
+        energies, u, v, residuals, errors, done = (
+            values[:inside] for values in (energies, u, v, residuals, errors, done)
+        )
     return Solution(energies, u, v, residuals, errors, done, pairs)
 
 
-def _reduced(space: Subspace, nroots: int, tda: bool) -> tuple[Double, Double, Double]:
-    """Lowest roots in the subspace and their coefficients, (n, nroots), with <u|v> = 1."""
+def _extended(
+    space: Subspace | None,
+    operator: Operator,
+    new_u: Double,
+    new_v: Double,
+    shape: tuple[int, ...],
+    tda: bool,
+) -> Subspace | None:
+    """The subspace with new directions and their products, or None if nothing in them is new."""
+    new_u = _orthonormalised(new_u, space.u if space else None)
+    if tda:
+        if not len(new_u):
+            return None
+        au = operator.tamm_dancoff(new_u.reshape(shape)).reshape(new_u.shape)
+        added = Subspace(new_u, new_u, au, au)
+    else:
+        new_v = _orthonormalised(new_v, space.v if space else None)
+        n = min(len(new_u), len(new_v))
+        if not n:
+            return None
+        new_u, new_v = new_u[:n], new_v[:n]
+        added = Subspace(
+            new_u,
+            new_v,
+            operator.plus(new_u.reshape(shape)).reshape(new_u.shape),
+            operator.minus(new_v.reshape(shape)).reshape(new_v.shape),
+        )
+    return added if space is None else _joined(space, added, tda)
+
+
+def _reduced(space: Subspace, tda: bool) -> tuple[Double, Double, Double]:
+    """Roots in the subspace, ascending, and their coefficients, (n, nroots), with <u|v> = 1."""
     p = space.u @ space.pu.T
     p = 0.5 * (p + p.T)
     if tda:
         energies, c = np.linalg.eigh(p)
-        return energies[:nroots], c[:, :nroots], c[:, :nroots]
+        return energies, c, c
     m = space.v @ space.mv.T
     m = 0.5 * (m + m.T)
     s = space.u @ space.v.T
@@ -188,7 +240,7 @@ def _reduced(space: Subspace, nroots: int, tda: bool) -> tuple[Double, Double, D
             why="a lower solution of the SCF exists, so excitation energies have no meaning",
             fix="follow the instability (another guess, or a spin-unrestricted ground state), or use tda = true",
         ) from error
-    values, cv = values[::-1][:nroots], cv[:, ::-1][:, :nroots]
+    values, cv = values[::-1], cv[:, ::-1]
     keep = values > 0
     values, cv = values[keep], cv[:, keep]
     energies = 1.0 / np.sqrt(values)
@@ -204,12 +256,47 @@ def _precondition(
     """Corrections from the diagonal of A, each shifted by its root: [D -w; -w D]^-1 [ru; rv]."""
     w = energies[:, None]
     if tda:
-        shifted = diagonal - w
-        shifted = np.where(np.abs(shifted) < 1e-2, np.copysign(1e-2, shifted), shifted)
+        shifted = _bounded(diagonal - w, 1e-2)
         return ru / shifted, ru / shifted
-    shifted = diagonal**2 - w**2
-    shifted = np.where(np.abs(shifted) < 1e-2 * w, np.copysign(1e-2 * w, shifted), shifted)
+    shifted = _bounded(diagonal**2 - w**2, 1e-2 * w)
     return (diagonal * ru + w * rv) / shifted, (w * ru + diagonal * rv) / shifted
+
+
+def _model_corrections(
+    model: Operator, ru: Double, rv: Double, energies: Double, shape: tuple[int, ...], tda: bool
+) -> tuple[Double, Double]:
+    """As `_precondition`, with a model operator instead of the diagonal.
+
+    All roots share one small block Krylov space of the model, grown from the diagonal's corrections.
+    """
+    diagonal = model.diagonal.reshape(-1)
+    w = energies[None]
+    space: Subspace | None = None
+    tu, tv = ru, rv  # what is left to correct
+    du, dv = np.zeros_like(ru), np.zeros_like(rv)
+    for _ in range(_INNER):
+        larger = _extended(space, model, *_precondition(tu, tv, energies, diagonal, tda), shape, tda)
+        if larger is None:
+            break
+        space = larger
+        levels, cu, cv = _reduced(space, tda)
+        alpha, beta = cu.T @ (space.u @ ru.T), cv.T @ (space.v @ rv.T)  # (level, root)
+        e = levels[:, None]
+        if tda:
+            a = b = alpha / _bounded(e - w, 1e-2)
+        else:
+            shifted = _bounded(e**2 - w**2, 1e-2 * w)
+            a, b = (e * alpha + w * beta) / shifted, (w * alpha + e * beta) / shifted
+        a, b = (cu @ a).T, (cv @ b).T
+        du, dv = a @ space.u, b @ space.v
+        tu = ru - a @ space.pu + energies[:, None] * dv
+        tv = rv - b @ space.mv + energies[:, None] * du
+    return du, dv
+
+
+def _bounded(values: Double, least: Double | float) -> Double:
+    """Values moved away from zero, their sign kept."""
+    return np.where(np.abs(values) < least, np.copysign(least, values), values)
 
 
 def _orthonormalised(vectors: Double, basis: Double | None) -> Double:

@@ -6,26 +6,28 @@ Exchange is contracted with natural auxiliary functions, the leading eigenvector
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from cluster_qc.drivers.ri import RITensor
 from cluster_qc.errors import ResourceError
+
+MODEL_RANK = (0.06, 0.03)
+"""Shares of the auxiliary functions that the model keeps for (ij|ab) and (ib|ja)."""
+_POWER_ITERATIONS = 3
 
 Single = NDArray[np.float32]
 Double = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class ResponseTensors:
-    """B in the active orbitals: `ia` for Coulomb, `crossed` for the exchange (ib|ja), `ij` and `ab` for (ij|ab)."""
+class Exchange:
+    """B in the active orbitals: `crossed` for (ib|ja), `ij` and `ab` for (ij|ab)."""
 
-    ia: Single
-    """(naux, nocc, nvir)."""
     crossed: Single
     """(rank of its own, nocc, nvir)."""
     ij: Single
@@ -33,21 +35,27 @@ class ResponseTensors:
     ab: Single
     """(rank, nvir, nvir)."""
 
-    def truncated(self, share: float) -> ResponseTensors:
-        """A view with only the leading natural auxiliary functions."""
-        rank = max(1, int(np.ceil(share * len(self.ia))))
-        return ResponseTensors(self.ia, self.crossed[:rank], self.ij[:rank], self.ab[:rank])
+
+@dataclass(frozen=True, eq=False)
+class ResponseTensors:
+    """What the operator and its model need of one kind of integral."""
+
+    ia: Single
+    """B in the active orbitals, for Coulomb, (naux, nocc, nvir)."""
+    exchange: Exchange
+    model: Exchange
+    """A cheap approximation of `exchange`."""
 
 
 def required_bytes(naux: int, nocc: int, nvir: int, share: float) -> int:
-    """Peak memory of `response_tensors` and of the tensors it returns."""
-    rank = int(np.ceil(share * naux))
+    """Peak memory of `exchange_tensors` and of the tensors it returns."""
+    rank = int(np.ceil(max(share, MODEL_RANK[0]) * naux))
     packed = 4 * naux * nvir * (nvir + 1) // 2
     kept = 4 * (naux * nocc * nvir + rank * (nocc**2 + nvir**2 + nocc * nvir))
     return max(packed + 4 * naux * nocc * (nocc + nvir) + 3 * 8 * naux**2, packed + kept)
 
 
-def response_tensors(
+def exchange_tensors(
     tensor: RITensor,
     occupied: Double,
     virtual: Double,
@@ -79,32 +87,51 @@ def response_tensors(
     c = both.astype(tensor.dtype)
     flat_lower = lower[0] * nvir + lower[1]
     for p0, p1, half in tensor.half_transformed(both):
-        full = np.matmul(c.T, half)  # (p, all, all)
-        ij[p0:p1] = full[:, :nocc, :nocc]
-        ia[p0:p1] = full[:, :nocc, nocc:]
-        square = np.ascontiguousarray(full[:, nocc:, nocc:]).reshape(p1 - p0, -1)
+        rows = np.matmul(c[:, :nocc].T, half)
+        ij[p0:p1] = rows[:, :, :nocc]
+        ia[p0:p1] = rows[:, :, nocc:]
+        square = np.matmul(c[:, nocc:].T, half[:, :, nocc:]).reshape(p1 - p0, -1)
         ab[p0:p1] = square[:, flat_lower]
         progress(p1 / naux, f"response tensors {100 * p1 // naux} %")
-    if share >= 1:
-        return ResponseTensors(ia, ia, ij, _unpacked(ab, lower, nvir))
     progress(None, "natural auxiliary functions")
-    rotation = _natural_functions(ij, share)
-    new_ij = (rotation @ ij.reshape(naux, -1)).reshape(-1, nocc, nocc)
-    del ij
-    new_ab = _unpacked(rotation @ ab, lower, nvir)
-    del ab
-    crossed = (_natural_functions(ia, share) @ ia.reshape(naux, -1)).reshape(-1, nocc, nvir)
-    return ResponseTensors(ia, crossed, new_ij, new_ab)
+    direct_rank, crossed_rank = (math.ceil(x * naux) for x in MODEL_RANK)
+    rank = math.ceil(share * naux)
+    whole = share >= 1
+    rotation = _natural_functions(ij, direct_rank if whole else max(rank, direct_rank))
+    small_ij = (rotation @ ij.reshape(naux, -1)).reshape(-1, nocc, nocc)
+    small_ab = _unpacked(rotation @ ab, lower, nvir)
+    rotation = _natural_functions(ia, crossed_rank if whole else max(rank, crossed_rank))
+    crossed = (rotation @ ia.reshape(naux, -1)).reshape(-1, nocc, nvir)
+    model = Exchange(crossed[:crossed_rank], small_ij[:direct_rank], small_ab[:direct_rank])
+    if whole:
+        return ResponseTensors(ia, Exchange(ia, ij, _unpacked(ab, lower, nvir)), model)
+    return ResponseTensors(ia, Exchange(crossed[:rank], small_ij[:rank], small_ab[:rank]), model)
 
 
-def _natural_functions(b: Single, share: float) -> Single:
-    """The leading eigenvectors, as rows, of the Gram matrix of B over its orbital pairs."""
+def coulomb_tensor(tensor: RITensor, occupied: Double, virtual: Double) -> Single:
+    """The `ia` tensor alone, (naux, nocc, nvir)."""
+    ia = np.empty((tensor.naux, occupied.shape[1], virtual.shape[1]), dtype=np.float32)
+    c = virtual.astype(tensor.dtype)
+    for p0, p1, half in tensor.half_transformed(occupied):
+        ia[p0:p1] = np.matmul(half.transpose(0, 2, 1), c)
+    return ia
+
+
+def _natural_functions(b: Single, rank: int) -> Single:
+    """The leading eigenvectors, as rows, of the Gram matrix of B over its orbital pairs, by subspace iteration.
+
+    The spectrum falls fast, so a few iterations on a somewhat larger random subspace suffice (Halko, Martinsson, Tropp,
+    SIAM Rev. 53, 217 (2011), 10.1137/090771806).
+    """
     naux = len(b)
     flat = b.reshape(naux, -1)
-    rank = max(1, int(np.ceil(share * naux)))
     gram = (flat @ flat.T).astype(np.float64)
-    vectors = scipy.linalg.eigh(gram, overwrite_a=True, subset_by_index=(naux - rank, naux - 1))[1]
-    return np.ascontiguousarray(vectors[:, ::-1].T, dtype=np.float32)
+    width = min(naux, rank + max(20, rank // 8))
+    basis = np.random.default_rng(0).normal(size=(naux, width))
+    for _ in range(_POWER_ITERATIONS):
+        basis = np.linalg.qr(gram @ basis)[0]
+    vectors = np.linalg.eigh(basis.T @ gram @ basis)[1]
+    return np.ascontiguousarray((basis @ vectors[:, ::-1][:, :rank]).T, dtype=np.float32)
 
 
 def _unpacked(packed: Single, lower: tuple[NDArray[np.intp], NDArray[np.intp]], n: int) -> Single:
