@@ -93,7 +93,7 @@ def measure(size: int = 3000) -> list[Library]:
     pools = threadpoolctl.threadpool_info()
     found = []
     for name, (product, has_single) in products.items():
-        pool = next(
+        pool: dict[str, Any] = next(
             (p for p in pools if p["user_api"] == "blas" and f"/{name}" in p["filepath"].lower()),
             next((p for p in pools if p["user_api"] == "blas"), {}),
         )

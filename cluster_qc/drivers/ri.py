@@ -5,15 +5,19 @@ B[P, mu, nu] = sum_Q L^-1[P, Q] (Q | mu nu) with L the Cholesky factor of (P | Q
 1993, 10.1016/0009-2614(93)89151-7). The metric is applied in double precision; storing B in single precision
 then costs about 1e-7 hartree per atom.
 
-AO pairs are kept as rectangles of rows m0:m1 and columns 0:m1, so that every contraction is a plain matrix product.
+AOs are grouped into blocks of neighbours in the list. Pairs of blocks whose functions do not overlap are left out, the
+others are kept once, (naux, rows, columns) each; a contraction gathers what one block of rows needs and is then a plain
+matrix product.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 from pyscf import df, lib
+from pyscf.scf import _vhf
 
 from cluster_qc.errors import InputError, StorageError
 from cluster_qc.model import DFTMethod
@@ -30,12 +35,24 @@ Single = NDArray[np.float32]
 Real = NDArray[Any]  # single on disk, double in memory
 Double = NDArray[np.float64]
 
-_ROWS = 160  # AO rows a stored rectangle has, about
+_ROWS = 24  # AOs in a block, at least
 _BUILD_BYTES = 1200 * 2**20  # integrals in flight while building
 _READ_BYTES = 300 * 2**20  # half-transformed tensor in flight while contracting
 _IN_MEMORY_BYTES = 2 * 2**30
+_NEGLIGIBLE = 1e-7  # Schwarz bound sqrt((mn|mn)) below which a pair of functions is left out
 _DEPENDENT = 1e-7  # eigenvalue of the metric below which a fitting function is dropped, as in PySCF
 _MAX_CHUNK = 48  # short single-precision sums; chunks are added up in double precision
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of shells."""
+
+    shells: tuple[int, int]
+    aos: slice
+
+    def __len__(self) -> int:
+        return int(self.aos.stop - self.aos.start)
 
 
 class RITensor:
@@ -77,17 +94,22 @@ class RITensor:
         self._metric = _Metric(mole, self.auxiliary, omega)
         self.naux = self._metric.rank
         self.nao = int(mole.nao)
-        self._shell_blocks = _shell_blocks(mole)
-        self._rows = [(m0, m1) for _, _, m0, m1 in self._shell_blocks]
-        per_aux = sum((m1 - m0) * m1 for m0, m1 in self._rows)
-        in_memory = path is None or 8 * per_aux * self.naux <= _IN_MEMORY_BYTES
+        self._blocks = _blocks(mole)
+        self._pairs = _overlapping(mole, self._blocks)
+        self._partners = [
+            [j for j in range(len(self._blocks)) if (max(i, j), min(i, j)) in self._pairs]
+            for i in range(len(self._blocks))
+        ]
+        self._columns = [np.concatenate([_indices(self._blocks[j]) for j in p]) for p in self._partners]
+        sizes = [len(self._blocks[i]) * len(self._blocks[j]) for i, j in self._pairs]
+        self._offsets = dict(zip(self._pairs, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+        self._per_aux = sum(sizes)
+        in_memory = path is None or 8 * self._per_aux * self.naux <= _IN_MEMORY_BYTES
         self.dtype: Any = np.float64 if in_memory else np.float32
-        self.nbytes = np.dtype(self.dtype).itemsize * per_aux * self.naux
+        self.nbytes = np.dtype(self.dtype).itemsize * self._per_aux * self.naux
         self._path = None if in_memory else path
-        self._memory: list[Real] | None = None
-        self._per_aux = per_aux
+        self._memory: dict[tuple[int, int], Real] | None = {} if self._path is None else None
         if self._path is None:
-            self._memory = [np.empty((self.naux, m1 - m0, m1)) for m0, m1 in self._rows]
             self._build(progress)
         elif not self._path.exists():
             self._build_on_disk(progress)
@@ -116,60 +138,65 @@ class RITensor:
             ) from error
 
     def _build(self, progress: Progress | None) -> None:
+        done = 0
         with self.mole.with_range_coulomb(self.omega), self.auxiliary.with_range_coulomb(self.omega):
-            done, total = 0, self._per_aux
-            for index, (shell0, shell1, m0, m1) in enumerate(self._shell_blocks):
-                columns = (0, shell1)
-                for s0, s1, r0, r1 in self._sub_blocks(shell0, shell1, m1):
+            for i, rows in enumerate(self._blocks):
+                for run in self._runs(i):
+                    first, last = self._blocks[run[0]], self._blocks[run[-1]]
                     integrals = df.incore.aux_e2(
                         self.mole,
                         self.auxiliary,
                         intor="int3c2e",
                         aosym="s1",
-                        shls_slice=(*columns, s0, s1, 0, self.auxiliary.nbas),
-                    )  # (m1, rows, naux), Fortran order
+                        shls_slice=(first.shells[0], last.shells[1], *rows.shells, 0, self.auxiliary.nbas),
+                    )  # (columns, rows, naux), Fortran order
                     solved = self._metric.solve(integrals.reshape((-1, self.auxiliary.nao), order="F"))
-                    rows = solved.T.reshape(self.naux, r1 - r0, m1).astype(self.dtype)
-                    self._write(index, r0 - m0, rows)
-                    done += (r1 - r0) * m1
+                    values = solved.T.reshape(self.naux, len(rows), -1)
+                    for j in run:
+                        start = self._blocks[j].aos.start - first.aos.start
+                        self._write((i, j), values[:, :, start : start + len(self._blocks[j])])
+                    done += values.shape[1] * values.shape[2]
                     if progress is not None:
-                        progress(done / total, f"three-index integrals {100 * done // total} %")
+                        fraction = done / self._per_aux
+                        progress(fraction, f"three-index integrals {math.floor(100 * fraction)} %")
 
-    def _sub_blocks(self, shell0: int, shell1: int, columns: int) -> Iterator[tuple[int, int, int, int]]:
-        offsets = self.mole.ao_loc_nr()
-        limit = max(1, _BUILD_BYTES // (8 * self.auxiliary.nao * columns))
-        start = shell0
-        for shell in range(shell0, shell1):
-            if offsets[shell + 1] - offsets[start] > limit and shell > start:
-                yield start, shell, int(offsets[start]), int(offsets[shell])
-                start = shell
-        yield start, shell1, int(offsets[start]), int(offsets[shell1])
+    def _runs(self, i: int) -> Iterator[list[int]]:
+        """Partners of block i up to itself, in runs of neighbours whose integrals fit in memory."""
+        limit = max(1, _BUILD_BYTES // (8 * self.auxiliary.nao * len(self._blocks[i])))
+        run: list[int] = []
+        for j in (j for j in self._partners[i] if j <= i):
+            size = sum(len(self._blocks[k]) for k in run) + len(self._blocks[j])
+            if run and (j != run[-1] + 1 or size > limit):
+                yield run
+                run = []
+            run.append(j)
+        yield run
 
-    # -- storage: per rectangle (naux, rows, columns), rectangles one after the other ------------------------------
+    # -- storage: one array (naux, rows, columns) for each pair, one after the other -------------------------------
 
-    def _offset(self, index: int) -> int:
-        return 4 * self.naux * sum((m1 - m0) * m1 for m0, m1 in self._rows[:index])
-
-    def _write(self, index: int, row: int, values: Real) -> None:
-        m0, m1 = self._rows[index]
+    def _write(self, pair: tuple[int, int], values: Real) -> None:
+        values = np.ascontiguousarray(values, dtype=self.dtype)
         if self._memory is not None:
-            self._memory[index][:, row : row + values.shape[1]] = values
+            self._memory[pair] = values
             return
-        base = self._offset(index)
-        stride = 4 * (m1 - m0) * m1
-        for p in range(self.naux):
-            os.pwrite(self._file, values[p].tobytes(), base + p * stride + 4 * row * m1)
+        data, position = memoryview(values.tobytes()), 4 * self.naux * self._offsets[pair]
+        while data:
+            written = os.pwrite(self._file, data, position)
+            data, position = data[written:], position + written
 
-    def _read(self, index: int, p0: int, p1: int) -> Real:
+    def _read(self, p0: int, p1: int, dtype: Any) -> dict[tuple[int, int], Real]:
+        """All pairs for the fitting functions p0:p1."""
         if self._memory is not None:
-            return self._memory[index][p0:p1]
+            return {pair: values[p0:p1].astype(dtype, copy=False) for pair, values in self._memory.items()}
         assert self._path is not None
-        m0, m1 = self._rows[index]
-        size = (m1 - m0) * m1
+        found = {}
         with self._path.open("rb") as file:
-            file.seek(self._offset(index) + 4 * p0 * size)
-            data = np.fromfile(file, dtype=np.float32, count=(p1 - p0) * size)
-        return data.reshape(p1 - p0, m1 - m0, m1)
+            for (i, j), offset in self._offsets.items():
+                shape = p1 - p0, len(self._blocks[i]), len(self._blocks[j])
+                file.seek(4 * (self.naux * offset + p0 * shape[1] * shape[2]))
+                data = np.fromfile(file, dtype=np.float32, count=math.prod(shape))
+                found[i, j] = data.reshape(shape).astype(dtype, copy=False)
+        return found
 
     def orthonormalised(self, matrix: Double) -> Double:
         """L^-1 M L^-T: a matrix between the fitting functions, (n, n), turned to the basis of B, (naux, naux)."""
@@ -187,60 +214,85 @@ class RITensor:
 
         `precise` computes in double precision whatever B is stored in.
         """
+        for p0, p1, half, _blocks in self._half_transformed(orbitals, precise):
+            yield p0, p1, half
+
+    def _half_transformed(
+        self, orbitals: Double, precise: bool
+    ) -> Iterator[tuple[int, int, Real, dict[tuple[int, int], Real]]]:
         dtype = np.float64 if precise else self.dtype
         c = np.ascontiguousarray(orbitals, dtype=dtype)
         n = c.shape[1]
+        for p0, p1 in self._chunks(n):
+            half = np.empty((p1 - p0, self.nao, n), dtype=dtype)
+            pairs = self._read(p0, p1, dtype)
+            for i, rows in enumerate(self._blocks):
+                gathered = np.empty((p1 - p0, len(rows), len(self._columns[i])), dtype=dtype)
+                start = 0
+                for j in self._partners[i]:
+                    stop = start + len(self._blocks[j])
+                    gathered[:, :, start:stop] = pairs[i, j] if j <= i else pairs[j, i].transpose(0, 2, 1)
+                    start = stop
+                product = gathered.reshape(-1, len(self._columns[i])) @ c[self._columns[i]]
+                half[:, rows.aos] = product.reshape(p1 - p0, len(rows), n)
+            yield p0, p1, half, pairs
+
+    def _chunks(self, n: int) -> Iterator[tuple[int, int]]:
         chunk = max(1, min(self.naux, _MAX_CHUNK, _READ_BYTES // (4 * self.nao * max(1, n))))
         for p0 in range(0, self.naux, chunk):
-            p1 = min(p0 + chunk, self.naux)
-            half = np.zeros((p1 - p0, self.nao, n), dtype=dtype)
-            for index, (m0, m1) in enumerate(self._rows):
-                block = self._read(index, p0, p1).astype(dtype, copy=False)
-                rows = block.reshape(-1, m1) @ c[:m1]
-                half[:, m0:m1] += rows.reshape(p1 - p0, m1 - m0, n)
-                if m0:
-                    turned = np.ascontiguousarray(block[:, :, :m0].transpose(0, 2, 1))
-                    half[:, :m0] += (turned.reshape(-1, m1 - m0) @ c[m0:m1]).reshape(p1 - p0, m0, n)
-            yield p0, p1, half
+            yield p0, min(p0 + chunk, self.naux)
 
     def coulomb(self, density: Double, *, precise: bool = False) -> Double:
         """J[mu, nu] of a symmetric density matrix, (nao, nao); `precise` as in `half_transformed`."""
         dtype = np.float64 if precise else self.dtype
-        fitted = np.zeros(self.naux)
-        weights = []
-        for m0, m1 in self._rows:
-            weight = density[m0:m1, :m1].copy()
-            weight[:, :m0] *= 2.0
-            weights.append(weight.reshape(-1).astype(dtype))
-        for index, p0, p1, block in self._flat_blocks(dtype):
-            fitted[p0:p1] += block @ weights[index]
         result = np.zeros((self.nao, self.nao))
-        for index, p0, p1, block in self._flat_blocks(dtype):
-            m0, m1 = self._rows[index]
-            result[m0:m1, :m1] += (fitted[p0:p1].astype(dtype) @ block).reshape(m1 - m0, m1)
-        lower = np.tril(result)
-        return lower + np.tril(lower, -1).T
+        weights = {
+            (i, j): ((1.0 if i == j else 2.0) * density[self._blocks[i].aos, self._blocks[j].aos])
+            .reshape(-1)
+            .astype(dtype)
+            for i, j in self._pairs
+        }
+        for p0, p1 in self._chunks(1):
+            pairs = self._read(p0, p1, dtype)
+            fitted = sum(values.reshape(p1 - p0, -1) @ weights[pair] for pair, values in pairs.items())
+            self._add_coulomb(result, np.asarray(fitted), pairs)
+        return _symmetric(result)
 
-    def _flat_blocks(self, dtype: Any) -> Iterator[tuple[int, int, int, Real]]:
-        for index, (m0, m1) in enumerate(self._rows):
-            size = (m1 - m0) * m1
-            step = max(1, _READ_BYTES // (8 * size))
-            for p0 in range(0, self.naux, step):
-                p1 = min(p0 + step, self.naux)
-                yield (
-                    index,
-                    p0,
-                    p1,
-                    self._read(index, p0, p1).reshape(p1 - p0, size).astype(dtype, copy=False),
-                )
+    def _add_coulomb(self, result: Double, fitted: Real, pairs: dict[tuple[int, int], Real]) -> None:
+        """Add sum_P fitted[P] B[P] to the lower triangle of blocks."""
+        for (i, j), values in pairs.items():
+            rows, columns = self._blocks[i], self._blocks[j]
+            part = fitted @ values.reshape(len(values), -1)
+            result[rows.aos, columns.aos] += part.reshape(len(rows), len(columns))
 
-    def exchange(self, orbitals: Double, *, precise: bool = False) -> Double:
-        """K of the density sum_i C_i C_i^T (occupations folded into the columns of C), (nao, nao)."""
-        result = np.zeros((self.nao, self.nao))
-        for p0, p1, half in self.half_transformed(orbitals, precise=precise):
-            rows = half.transpose(1, 0, 2).reshape(self.nao, (p1 - p0) * half.shape[2])
-            result += rows @ rows.T  # a syrk; SciPy's own BLAS would fight NumPy's for the cores
-        return result
+    def coulomb_exchange(
+        self, orbitals: Double, occupations: Double, *, precise: bool = False
+    ) -> tuple[Double, Double]:
+        """J and K of the density sum_i n_i C_i C_i^T in one pass over B; n may be negative.
+
+        `orbitals` (nao, n), `occupations` (n,), `precise` as in `half_transformed`.
+        """
+        order = np.argsort(occupations < 0, kind="stable")  # positive ones first
+        positive = int((occupations >= 0).sum())
+        scaled = (orbitals * np.sqrt(np.abs(occupations)))[:, order]
+        signed = (scaled * np.sign(occupations[order])).reshape(-1)
+        coulomb, exchange = np.zeros((self.nao, self.nao)), np.zeros((self.nao, self.nao))
+        for p0, p1, half, pairs in self._half_transformed(scaled, precise):
+            self._add_coulomb(coulomb, half.reshape(p1 - p0, -1) @ signed.astype(half.dtype), pairs)
+            rows = half.transpose(1, 0, 2)
+            for part, sign in ((rows[:, :, :positive], 1.0), (rows[:, :, positive:], -1.0)):
+                if part.shape[2]:
+                    flat = part.reshape(self.nao, -1)
+                    exchange += sign * (
+                        flat @ flat.T
+                    )  # a syrk; SciPy's own BLAS would fight NumPy's for the cores
+        return _symmetric(coulomb), exchange
+
+
+def _symmetric(lower: Double) -> Double:
+    """The whole matrix from its lower triangle."""
+    lower = np.tril(lower)
+    return lower + np.tril(lower, -1).T
 
 
 class TensorCache:
@@ -284,7 +336,7 @@ def tensor_key(mole: Any, method: DFTMethod, omega: float) -> str:
     digest.update(np.ascontiguousarray(mole.atom_coords()).tobytes())
     digest.update(np.ascontiguousarray(mole._bas).tobytes())
     digest.update(np.ascontiguousarray(mole._env[20:]).tobytes())
-    digest.update(f"{method.auxiliary_basis} {omega} {mole.cart} 1".encode())
+    digest.update(f"{method.auxiliary_basis} {omega} {mole.cart} 2".encode())
     return digest.hexdigest()[:16]
 
 
@@ -330,13 +382,28 @@ class _Metric:
         return np.asfortranarray(integrals @ self._inverse_root)
 
 
-def _shell_blocks(mole: Any) -> list[tuple[int, int, int, int]]:
-    """(first shell, last shell, first AO, last AO) of each stored rectangle's rows."""
+def _blocks(mole: Any) -> list[Block]:
+    """Consecutive atoms together until a block has enough functions."""
     offsets = mole.ao_loc_nr()
-    blocks = []
-    start = 0
-    for shell in range(1, mole.nbas + 1):
-        if shell == mole.nbas or offsets[shell + 1] - offsets[start] > _ROWS:
-            blocks.append((start, shell, int(offsets[start]), int(offsets[shell])))
-            start = shell
+    blocks, start = [], 0
+    for last in mole.aoslice_by_atom()[:, 1].tolist():
+        if offsets[last] - offsets[start] >= _ROWS or last == mole.nbas:
+            if start < last:
+                blocks.append(Block((start, last), slice(int(offsets[start]), int(offsets[last]))))
+            start = last
     return blocks
+
+
+def _overlapping(mole: Any, blocks: list[Block]) -> list[tuple[int, int]]:
+    """Pairs (i, j <= i) of blocks with at least one pair of functions above the Schwarz threshold."""
+    bound = np.asarray(_vhf._VHFOpt(mole, "int2e", "CVHFnrs8_prescreen", "CVHFnr_int2e_q_cond").q_cond)
+    return [
+        (i, j)
+        for i, rows in enumerate(blocks)
+        for j, columns in enumerate(blocks[: i + 1])
+        if i == j or bound[slice(*rows.shells), slice(*columns.shells)].max() > _NEGLIGIBLE
+    ]
+
+
+def _indices(block: Block) -> NDArray[np.intp]:
+    return np.arange(block.aos.start, block.aos.stop)

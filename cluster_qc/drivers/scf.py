@@ -19,10 +19,13 @@ from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, GroundState
 
 Progress = Callable[[float | None, str], None]
+Matrix = NDArray[np.float64]
 Ions = tuple[tuple[tuple[int, ...], int], ...]
 
 _COARSE_GRID = 1
 _COARSE_TOL = 1e-4
+_LARGE_CHANGE = 0.02  # of the density, from which on a new one in double is due
+_ROUNDING = {np.float64: 1e-13, np.float32: 1e-7}  # occupations that drown, relative to the largest
 _SETTLED = 0.15  # orbital gradient below which the first level shift is taken away
 
 
@@ -140,9 +143,37 @@ def run_scf(
 
 
 class _Precision:
-    """Whether exchange is computed in double precision; single is enough far from convergence."""
+    """Whether Coulomb and exchange matrices are right to double precision; single is enough far from convergence.
+
+    In double, the first density is done in double and each later one adds the response to its change in single: the
+    rounding then is relative to the change.
+    """
 
     double = False
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, float], tuple[Matrix, Matrix, Matrix]] = {}
+
+    def coulomb_exchange(
+        self,
+        tensor: RITensor,
+        density: Matrix,
+        factors: Callable[[Matrix], tuple[Matrix, Matrix]],
+        which: int,
+    ) -> tuple[Matrix, Matrix]:
+        """J and K of one density; `which` tells the spins apart."""
+        if not self.double:
+            return tensor.coulomb_exchange(*factors(density))
+        key = which, tensor.omega
+        if key in self._known:
+            reference, coulomb, exchange = self._known[key]
+            change = density - reference
+            if np.linalg.norm(change) < _LARGE_CHANGE * np.linalg.norm(density):
+                more_coulomb, more_exchange = tensor.coulomb_exchange(*factors(change))
+                return coulomb + more_coulomb, exchange + more_exchange
+        matrices = tensor.coulomb_exchange(*factors(density), precise=True)
+        self._known[key] = density.copy(), *matrices
+        return matrices
 
 
 def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _Precision) -> Any:
@@ -167,6 +198,13 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
     root = (vectors * np.sqrt(values)) @ vectors.T
     inverse_root = (vectors / np.sqrt(values)) @ vectors.T
 
+    def factors(density: Matrix) -> tuple[Matrix, Matrix]:
+        """Orbitals and occupations of a symmetric density, which may be a difference with negative occupations."""
+        occupations, orbitals = np.linalg.eigh(root @ density @ root)
+        weights = np.abs(occupations)
+        keep = weights > _ROUNDING[tensors.get().dtype] * weights.max(initial=0.0)
+        return inverse_root @ orbitals[:, keep], occupations[keep]
+
     def get_jk(  # PySCF's signature
         mol: Any = None,  # noqa: ARG001
         dm: Any = None,
@@ -178,15 +216,14 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
         densities = np.asarray(mf.make_rdm1() if dm is None else dm)
         flat = densities.reshape(-1, *densities.shape[-2:])
         tensor = tensors.get(omega or 0.0)
-        vj = vk = None
-        if with_j:
+        vj = vk = None  # J comes along with K at no price
+        if with_k:
+            both = [precision.coulomb_exchange(tensor, d, factors, which) for which, d in enumerate(flat)]
+            vj, vk = (np.asarray(matrices).reshape(densities.shape) for matrices in zip(*both, strict=True))
+        elif with_j:
             vj = np.asarray([tensor.coulomb(d, precise=precision.double) for d in flat]).reshape(
                 densities.shape
             )
-        if with_k:
-            vk = np.asarray(
-                [_exchange(tensor, d, root, inverse_root, precision.double) for d in flat]
-            ).reshape(densities.shape)
         return vj, vk
 
     mf.get_jk = get_jk
@@ -195,31 +232,13 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
     return mf
 
 
-def _exchange(
-    tensor: RITensor,
-    density: NDArray[np.float64],
-    root: NDArray[np.float64],
-    inverse: NDArray[np.float64],
-    double: bool,
-) -> NDArray[np.float64]:
-    """Exchange of a symmetric density, which may be a difference with negative occupations."""
-    occupations, orbitals = np.linalg.eigh(root @ density @ root)
-    result = np.zeros_like(density)
-    for sign in (1.0, -1.0):
-        keep = sign * occupations > 1e-9
-        if keep.any():
-            factor = inverse @ (orbitals[:, keep] * np.sqrt(np.abs(occupations[keep])))
-            result += sign * tensor.exchange(factor, precise=double)
-    return result
-
-
 def _set_grid(mf: Any, level: int) -> None:
     mf.grids = dft.gen_grid.Grids(mf.mol)
     mf.grids.level = level
     mf.grids.verbose = 0
 
 
-def _transferred(guess: GroundState, overlap: NDArray[np.float64], mole: Any) -> NDArray[np.float64]:
+def _transferred(guess: GroundState, overlap: Matrix, mole: Any) -> Matrix:
     """Density of the guess's occupied orbitals, orthonormalised again in the overlap of this geometry."""
     if guess.coefficients.shape[1] != mole.nao or guess.restricted != (mole.spin == 0):
         raise InputError(
@@ -236,12 +255,12 @@ def _transferred(guess: GroundState, overlap: NDArray[np.float64], mole: Any) ->
     return np.asarray(densities if mole.spin else densities[0])
 
 
-def _ion_density(mole: Any, method: DFTMethod, ions: Ions, report: Progress) -> NDArray[np.float64]:
+def _ion_density(mole: Any, method: DFTMethod, ions: Ions, report: Progress) -> Matrix:
     """Block-diagonal density of closed-shell ions: the right charges at once, so HOMO and LUMO do not cross."""
     density = np.zeros((mole.nao, mole.nao))
     slices = mole.aoslice_by_atom()[:, 2:]
     bohr = mole.atom_coords()
-    seen: dict[bytes, NDArray[np.float64]] = {}
+    seen: dict[bytes, Matrix] = {}
     for number, (atoms, charge) in enumerate(ions, start=1):
         report(None, f"guess: ion {number} of {len(ions)}")
         symbols = [mole.atom_pure_symbol(a) for a in atoms]
@@ -282,7 +301,7 @@ def _ground_state(
 ) -> GroundState:
     nspin = 1 if mole.spin == 0 else 2
 
-    def by_spin(array: Any) -> NDArray[np.float64]:
+    def by_spin(array: Any) -> Matrix:
         return np.asarray(array).reshape(nspin, *np.shape(array)[-(np.ndim(array) - (nspin == 2)) :])
 
     density = mf.make_rdm1()
@@ -322,7 +341,7 @@ class _Checkpoint:
         )
         self.cycles = 0
         self.final = False  # past the coarse grid
-        self._density: NDArray[np.float64] | None = None
+        self._density: Matrix | None = None
         if path is None or not path.exists():
             return
         with contextlib.suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as data:
@@ -332,7 +351,7 @@ class _Checkpoint:
                 self.final = bool(data.get("final"))
                 self._density = np.einsum("...pi,...i,...qi->...pq", coefficients, occupations, coefficients)
 
-    def density(self) -> NDArray[np.float64] | None:
+    def density(self) -> Matrix | None:
         """The density of an interrupted run, or None."""
         return self._density
 

@@ -147,7 +147,7 @@ class Excitation:
 
     @property
     def route(self) -> str:
-        """ "reference" if its residual was iterated below the tolerance, else "fast"; see `TDDFTMethod.route`."""
+        """How the state was iterated; see `TDDFTMethod.route`."""
         return "reference" if self.index == 0 else self.states.method.route
 
     @property

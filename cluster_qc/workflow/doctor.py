@@ -46,8 +46,8 @@ def doctor_text() -> str:
         )
     if os.environ.get("OPENBLAS_CORETYPE"):
         advice.append(
-            f"OPENBLAS_CORETYPE={os.environ['OPENBLAS_CORETYPE']} is set: NumPy may have been loaded with a slow kernel; "
-            "unset it, each library gets its own"
+            f"OPENBLAS_CORETYPE={os.environ['OPENBLAS_CORETYPE']} is set: NumPy may have been loaded with a slow "
+            "kernel; unset it, each library gets its own"
         )
     lines.append("")
     lines.append("installed   " + ", ".join(f"{name} {number}" for name, number in versions().items()))
