@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyscf import dft, scf
 
 from cluster_qc.drivers.mole import ao_atoms, build_mole
-from cluster_qc.drivers.ri import RITensor, TensorCache
+from cluster_qc.drivers.ri import TensorCache
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, GroundState
 
@@ -24,8 +24,7 @@ Ions = tuple[tuple[tuple[int, ...], int], ...]
 
 _COARSE_GRID = 1
 _COARSE_TOL = 1e-4
-_LARGE_CHANGE = 0.02  # of the density, from which on a new one in double is due
-_ROUNDING = {np.float64: 1e-13, np.float32: 1e-7}  # occupations that drown, relative to the largest
+_SINGLE_TOL = 1e-6  # hartree, to which exchange in single precision converges
 _SETTLED = 0.15  # orbital gradient below which the first level shift is taken away
 
 
@@ -92,14 +91,14 @@ def run_scf(
 
     def attempt(label: str, tolerance: float, max_cycle: int, start: Any, **settings: Any) -> bool:
         mf.conv_tol = tolerance
-        mf.conv_check = label != "coarse"  # spare an evaluation that the final grid repeats
+        mf.conv_check = label not in ("coarse", "single")  # spare an evaluation that the next attempt repeats
         mf.max_cycle = max_cycle
         for key, value in settings.items():
             setattr(mf, key, value)
 
         def callback(environment: dict[str, Any]) -> None:
             cycles[0] += 1
-            if label in ("coarse", "final") and environment["norm_gorb"] < _SETTLED:
+            if label in ("coarse", "single", "final") and environment["norm_gorb"] < _SETTLED:
                 mf.level_shift = 0.0
             report(
                 None,
@@ -129,8 +128,13 @@ def run_scf(
         first = plain
     if is_dft:
         _set_grid(mf, method.grid_level)
-    precision.double = True
     state.final = True
+    single = tensors.get().dtype == np.float32 and method.conv_tol < _SINGLE_TOL
+    if single and not state.double:
+        attempt("single", _SINGLE_TOL, method.max_cycle, density, **first)
+        density = mf.make_rdm1()
+        first = plain
+    precision.double = state.double = True
     if not attempt("final", method.conv_tol, method.max_cycle, density, **first):
         remarks.append("plain DIIS did not converge; level shift 0.3 with damping 0.3 followed")
         attempt("level shift", method.conv_tol, method.max_cycle, mf.make_rdm1(), **shifted)
@@ -143,37 +147,9 @@ def run_scf(
 
 
 class _Precision:
-    """Whether Coulomb and exchange matrices are right to double precision; single is enough far from convergence.
-
-    In double, the first density is done in double and each later one adds the response to its change in single: the
-    rounding then is relative to the change.
-    """
+    """Whether Coulomb and exchange matrices are computed in double; single is enough until the last cycles."""
 
     double = False
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, float], tuple[Matrix, Matrix, Matrix]] = {}
-
-    def coulomb_exchange(
-        self,
-        tensor: RITensor,
-        density: Matrix,
-        factors: Callable[[Matrix], tuple[Matrix, Matrix]],
-        which: int,
-    ) -> tuple[Matrix, Matrix]:
-        """J and K of one density; `which` tells the spins apart."""
-        if not self.double:
-            return tensor.coulomb_exchange(*factors(density))
-        key = which, tensor.omega
-        if key in self._known:
-            reference, coulomb, exchange = self._known[key]
-            change = density - reference
-            if np.linalg.norm(change) < _LARGE_CHANGE * np.linalg.norm(density):
-                more_coulomb, more_exchange = tensor.coulomb_exchange(*factors(change))
-                return coulomb + more_coulomb, exchange + more_exchange
-        matrices = tensor.coulomb_exchange(*factors(density), precise=True)
-        self._known[key] = density.copy(), *matrices
-        return matrices
 
 
 def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _Precision) -> Any:
@@ -201,8 +177,7 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
     def factors(density: Matrix) -> tuple[Matrix, Matrix]:
         """Orbitals and occupations of a symmetric density, which may be a difference with negative occupations."""
         occupations, orbitals = np.linalg.eigh(root @ density @ root)
-        weights = np.abs(occupations)
-        keep = weights > _ROUNDING[tensors.get().dtype] * weights.max(initial=0.0)
+        keep = np.abs(occupations) > 1e-9
         return inverse_root @ orbitals[:, keep], occupations[keep]
 
     def get_jk(  # PySCF's signature
@@ -218,7 +193,7 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
         tensor = tensors.get(omega or 0.0)
         vj = vk = None  # J comes along with K at no price
         if with_k:
-            both = [precision.coulomb_exchange(tensor, d, factors, which) for which, d in enumerate(flat)]
+            both = [tensor.coulomb_exchange(*factors(d), precise=precision.double) for d in flat]
             vj, vk = (np.asarray(matrices).reshape(densities.shape) for matrices in zip(*both, strict=True))
         elif with_j:
             vj = np.asarray([tensor.coulomb(d, precise=precision.double) for d in flat]).reshape(
@@ -341,6 +316,7 @@ class _Checkpoint:
         )
         self.cycles = 0
         self.final = False  # past the coarse grid
+        self.double = False  # past single precision
         self._density: Matrix | None = None
         if path is None or not path.exists():
             return
@@ -349,6 +325,7 @@ class _Checkpoint:
                 coefficients, occupations = data["coefficients"], data["occupations"]
                 self.cycles = int(data["cycles"])
                 self.final = bool(data.get("final"))
+                self.double = bool(data.get("double"))
                 self._density = np.einsum("...pi,...i,...qi->...pq", coefficients, occupations, coefficients)
 
     def density(self) -> Matrix | None:
@@ -367,5 +344,6 @@ class _Checkpoint:
             occupations=occupations,
             cycles=cycles,
             final=self.final,
+            double=self.double,
         )
         os.replace(partial, self._path)
