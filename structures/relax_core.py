@@ -61,7 +61,12 @@ class Engine(geometric.engine.Engine):  # type: ignore[misc]
     def calc_new(self, coords: np.ndarray, _directory: Any) -> dict[str, Any]:
         """Called by geomeTRIC with flat coordinates in bohr."""
         self.cluster = self.cluster.with_coords(coords.reshape(-1, 3))
-        ground = self.ground = cqc.run_scf(self.cluster, METHOD, guess=self.ground)
+        ground = self.ground = cqc.run_scf(
+            self.cluster,
+            METHOD,
+            guess=self.ground,
+            progress=lambda _, line: print(line, end="\r", flush=True),
+        )
         slope = gradient(ground)
         self.largest = float(np.linalg.norm(slope, axis=1).max()) / electronvolt * angstrom
         note = f"PBE0-D3(BJ)/def2-SVP, largest force {self.largest:.4f} eV/angstrom"

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyscf import dft, scf
 
+from cluster_qc.drivers.grid import LocalXC
+from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import ao_atoms, build_mole
 from cluster_qc.drivers.ri import TensorCache
 from cluster_qc.errors import InputError
@@ -25,6 +27,7 @@ Ions = tuple[tuple[tuple[int, ...], int], ...]
 _COARSE_GRID = 1
 _COARSE_TOL = 1e-4
 _SINGLE_TOL = 1e-6  # hartree, to which exchange in single precision converges
+_GRID_SHARE = 0.3  # of the free memory, for AO values on the grid
 _SETTLED = 0.15  # orbital gradient below which the first level shift is taken away
 
 
@@ -118,7 +121,7 @@ def run_scf(
     careful = cluster.ions and guess is None and state.cycles == 0
     first = shifted if careful else plain
     if is_dft and not state.final and method.grid_level > _COARSE_GRID:
-        _set_grid(mf, _COARSE_GRID)
+        _set_grid(mf, _COARSE_GRID, np.float32)
         if not attempt("coarse", _COARSE_TOL, min(30, method.max_cycle), density, **first):
             remarks.append(
                 "plain DIIS did not converge on the coarse grid; level shift 0.3 and damping 0.3 followed"
@@ -126,14 +129,15 @@ def run_scf(
             attempt("level shift", _COARSE_TOL, method.max_cycle, density, **shifted)
         density = mf.make_rdm1()
         first = plain
-    if is_dft:
-        _set_grid(mf, method.grid_level)
     state.final = True
-    single = tensors.get().dtype == np.float32 and method.conv_tol < _SINGLE_TOL
-    if single and not state.double:
+    if tensors.get().dtype == np.float32 and method.conv_tol < _SINGLE_TOL and not state.double:
+        if is_dft:
+            _set_grid(mf, method.grid_level, np.float32)
         attempt("single", _SINGLE_TOL, method.max_cycle, density, **first)
         density = mf.make_rdm1()
         first = plain
+    if is_dft:
+        _set_grid(mf, method.grid_level, np.float64)
     precision.double = state.double = True
     if not attempt("final", method.conv_tol, method.max_cycle, density, **first):
         remarks.append("plain DIIS did not converge; level shift 0.3 with damping 0.3 followed")
@@ -207,10 +211,13 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
     return mf
 
 
-def _set_grid(mf: Any, level: int) -> None:
+def _set_grid(mf: Any, level: int, dtype: Any) -> None:
+    """A new grid, and the potential on it in the precision asked for."""
     mf.grids = dft.gen_grid.Grids(mf.mol)
     mf.grids.level = level
     mf.grids.verbose = 0
+    if mf.mol.spin == 0 and mf._numint._xc_type(mf.xc) in ("LDA", "GGA"):
+        mf._numint.nr_rks = LocalXC(mf.mol, dtype=dtype, memory_limit=_GRID_SHARE * available_bytes())
 
 
 def _transferred(guess: GroundState, overlap: Matrix, mole: Any) -> Matrix:

@@ -242,8 +242,8 @@ def test_kernel_is_the_same_whether_ao_values_are_kept_or_made_again(ground):
     settings = {"grid_level": 0, "spin": "singlet"}
     kept = kernel.GridKernel(mole, "pbe0", occupied, memory_limit=1e9, **settings)
     made = kernel.GridKernel(mole, "pbe0", occupied, **settings)
-    assert all(block.values is not None for block in kept.blocks)
-    assert all(block.values is None for block in made.blocks)
+    assert all(block.values is not None for block in kept.grid.blocks)
+    assert all(block.values is None for block in made.grid.blocks)
     assert made.apply(u, occupied, virtual) == pytest.approx(kept.apply(u, occupied, virtual), abs=1e-6)
 
 

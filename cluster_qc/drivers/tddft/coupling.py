@@ -84,11 +84,11 @@ def fitted_kernel(kernel: GridKernel, tensor: RITensor) -> Double:
     """F[P, Q] = integral of chi_P f_xc chi_Q over the grid, between the orthonormal functions of `tensor`."""
     auxiliary: Any = tensor.auxiliary
     total = np.zeros((auxiliary.nao, auxiliary.nao))
-    for block in kernel.blocks:
-        values = kernel.orbitals(auxiliary, block.points)
+    for block, fxc in zip(kernel.grid.blocks, kernel.fxc, strict=True):
+        values = kernel.grid.functions(auxiliary, block.points)
         functions = np.flatnonzero(np.abs(values).max(axis=(0, 1)) > _AUXILIARY_CUTOFF)
         chi = np.ascontiguousarray(values[:, :, functions].transpose(1, 0, 2), dtype=np.float32)
         nlocal = chi.shape[2]
-        weighted = np.matmul(block.fxc, chi).reshape(-1, nlocal)
+        weighted = np.matmul(fxc, chi).reshape(-1, nlocal)
         total[np.ix_(functions, functions)] += chi.reshape(-1, nlocal).T @ weighted
     return tensor.orthonormalised(0.5 * (total + total.T))

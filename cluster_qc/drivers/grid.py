@@ -1,0 +1,158 @@
+"""A numerical integration grid cut into compact blocks, each with the few AOs that reach it.
+
+The work of a grid point then depends on its neighbourhood, not on the size of the molecule (Stratmann, Scuseria and
+Frisch, Chem. Phys. Lett. 257, 213 (1996), 10.1016/0009-2614(96)00600-8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyscf import dft
+
+Double = NDArray[np.float64]
+Real = NDArray[Any]
+Index = NDArray[np.intp]
+
+_BLOCK = 700  # grid points at a time
+_CUTOFF = {np.float32: 1e-6, np.float64: 1e-9}  # of AO values for the potential
+
+
+@dataclass(frozen=True, eq=False)
+class GridBlock:
+    """Neighbouring grid points."""
+
+    points: Double
+    """(npoint, 3), bohr."""
+    weights: Double
+    aos: Index
+    """Those that reach the block."""
+    values: Real | None
+    """(ncomponent, npoint, naos); None where they are computed again each time, for lack of memory."""
+
+
+class LocalGrid:
+    """Blocks of a molecular grid.
+
+    Parameters
+    ----------
+    mole
+        PySCF molecule.
+    grids
+        PySCF grid, built.
+    derivatives
+        0 for values of the AOs, 1 for gradients too.
+    dtype
+        Precision of the AO values.
+    cutoff
+        An AO smaller than this at every point of a block is left out there.
+    memory_limit
+        Bytes that kept AO values may take.
+    """
+
+    def __init__(
+        self,
+        mole: Any,
+        grids: Any,
+        *,
+        derivatives: int,
+        dtype: Any,
+        cutoff: float,
+        memory_limit: float = 0.0,
+    ) -> None:
+        self.mole = mole
+        self.derivatives = derivatives
+        self._dtype = dtype
+        self._cutoff = cutoff
+        self._numint = dft.numint.NumInt()
+        self.blocks = list(self._cut(grids.coords, grids.weights, memory_limit))
+
+    def _cut(self, coords: Double, weights: Double, memory_limit: float) -> Iterator[GridBlock]:
+        for index in _compact(coords, np.flatnonzero(np.abs(weights) > 1e-14)):
+            points = coords[index]
+            values = self.functions(self.mole, points)
+            aos = np.flatnonzero(np.abs(values[0]).max(axis=0) > self._cutoff)
+            kept = values[:, :, aos].astype(self._dtype)
+            memory_limit -= kept.nbytes
+            yield GridBlock(points, weights[index], aos, kept if memory_limit > 0 else None)
+
+    def functions(self, mole: Any, points: Double) -> Double:
+        """Basis functions of `mole`, perhaps an auxiliary one, (ncomponent, npoint, nao)."""
+        mask = dft.gen_grid.make_mask(mole, points)
+        values = self._numint.eval_ao(mole, points, deriv=self.derivatives, non0tab=mask)
+        return np.asarray(values if self.derivatives else values[None])
+
+    def values(self, block: GridBlock) -> Real:
+        """AO values of a block, (ncomponent, npoint, naos)."""
+        if block.values is not None:
+            return block.values
+        return self.functions(self.mole, block.points)[:, :, block.aos].astype(self._dtype)
+
+    def density(self, block: GridBlock, matrix: Real, values: Real) -> Double:
+        """The density and its gradient of a symmetric density matrix, (ncomponent, npoint)."""
+        t = values[0] @ matrix[np.ix_(block.aos, block.aos)].astype(self._dtype)
+        rho = np.empty((len(values), len(block.points)))
+        for k, phi in enumerate(values):
+            rho[k] = (2.0 if k else 1.0) * np.einsum("gm,gm->g", phi, t)
+        return rho
+
+
+class LocalXC:
+    """The exchange-correlation potential of a closed shell, in place of PySCF's `nr_rks`, for LDA and GGA."""
+
+    def __init__(self, mole: Any, *, dtype: Any, memory_limit: float) -> None:
+        self._mole = mole
+        self._dtype = dtype
+        self._memory_limit = memory_limit
+        self._numint = dft.numint.NumInt()
+        self._grid: tuple[Any, LocalGrid] | None = None
+
+    def __call__(
+        self, _mole: Any, grids: Any, xc: str, density: Double, *_args: Any, **_settings: Any
+    ) -> tuple[float, float, Double]:
+        """Electrons, energy and matrix of the potential, as `nr_rks` returns them."""
+        kind = self._numint._xc_type(xc)
+        derivatives = 0 if kind == "LDA" else 1
+        if self._grid is None or self._grid[0] is not grids.coords:
+            grid = LocalGrid(
+                self._mole,
+                grids,
+                derivatives=derivatives,
+                dtype=self._dtype,
+                cutoff=_CUTOFF[self._dtype],
+                memory_limit=self._memory_limit,
+            )
+            self._grid = grids.coords, grid
+        grid = self._grid[1]
+        rho = np.concatenate([grid.density(b, density, grid.values(b)) for b in grid.blocks], axis=1)
+        weights = np.concatenate([b.weights for b in grid.blocks])
+        energy, potential = self._numint.eval_xc_eff(xc, rho, deriv=1, xctype=kind, spin=0)[:2]
+        charge = rho[0] * weights
+        factors = np.asarray(potential).reshape(len(rho), -1) * weights
+        factors[0] *= 0.5
+        matrix = np.zeros_like(density)
+        start = 0
+        for block in grid.blocks:
+            stop = start + len(block.points)
+            values = grid.values(block)
+            weighted = np.einsum("kgm,kg->gm", values, factors[:, start:stop].astype(self._dtype))
+            matrix[np.ix_(block.aos, block.aos)] += values[0].T @ weighted
+            start = stop
+        return float(charge.sum()), float(charge @ energy), matrix + matrix.T
+
+
+def _compact(coords: Double, index: Index) -> Iterator[Index]:
+    """Cut points into blocks of neighbours, halving along the longest side."""
+    if len(index) <= _BLOCK:
+        yield index
+        return
+    points = coords[index]
+    axis = int(np.argmax(np.ptp(points, axis=0)))
+    order = np.argsort(points[:, axis], kind="stable")
+    middle = len(order) // 2
+    yield from _compact(coords, index[order[:middle]])
+    yield from _compact(coords, index[order[middle:]])
