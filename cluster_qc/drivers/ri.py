@@ -1,4 +1,6 @@
-"""The three-index tensor of the resolution of the identity, in memory (double precision) or on disk (single).
+"""The three-index tensor of the resolution of the identity.
+
+It is kept in memory, in double precision while it is small and then in single, or in single on disk.
 
 B[P, mu, nu] = sum_Q L^-1[P, Q] (Q | mu nu) with L the Cholesky factor of (P | Q), so that
 (mu nu | kappa lambda) ~ sum_P B[P, mu, nu] B[P, kappa, lambda] (Whitten 1973, 10.1063/1.1679012; Vahtras et al.
@@ -12,7 +14,6 @@ matrix product.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import warnings
@@ -24,11 +25,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
-from pyscf import df, lib
+from pyscf import df
 from pyscf.scf import _vhf
 
+from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.errors import InputError, StorageError
-from cluster_qc.model import DFTMethod
 
 Progress = Callable[[float | None, str], None]
 Single = NDArray[np.float32]
@@ -38,7 +39,8 @@ Double = NDArray[np.float64]
 _ROWS = 24  # AOs in a block, at least
 _BUILD_BYTES = 1200 * 2**20  # integrals in flight while building
 _READ_BYTES = 300 * 2**20  # half-transformed tensor in flight while contracting
-_IN_MEMORY_BYTES = 2 * 2**30
+_DOUBLE_BYTES = 2 * 2**30
+_MEMORY_SHARE = 0.3  # of the free memory
 _NEGLIGIBLE = 1e-7  # Schwarz bound sqrt((mn|mn)) below which a pair of functions is left out
 _DEPENDENT = 1e-7  # eigenvalue of the metric below which a fitting function is dropped, as in PySCF
 _MAX_CHUNK = 48  # short single-precision sums; chunks are added up in double precision
@@ -67,7 +69,8 @@ class RITensor:
     omega
         Range separation: 0 for 1/r, positive for the long-range erf(omega r)/r.
     path
-        File for a tensor of more than 2 GiB in double precision; a finished one is used again.
+        File for a tensor that is too large for memory; a finished one is used again. None keeps any size in memory,
+        in double precision.
     progress
         Called with the finished fraction and a line of text.
 
@@ -104,9 +107,11 @@ class RITensor:
         sizes = [len(self._blocks[i]) * len(self._blocks[j]) for i, j in self._pairs]
         self._offsets = dict(zip(self._pairs, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
         self._per_aux = sum(sizes)
-        in_memory = path is None or 8 * self._per_aux * self.naux <= _IN_MEMORY_BYTES
-        self.dtype: Any = np.float64 if in_memory else np.float32
-        self.nbytes = np.dtype(self.dtype).itemsize * self._per_aux * self.naux
+        count = self._per_aux * self.naux
+        double = path is None or 8 * count <= _DOUBLE_BYTES
+        self.dtype: Any = np.float64 if double else np.float32
+        self.nbytes = np.dtype(self.dtype).itemsize * count
+        in_memory = double or self.nbytes <= _MEMORY_SHARE * available_bytes()
         self._path = None if in_memory else path
         self._memory: dict[tuple[int, int], Real] | None = {} if self._path is None else None
         if self._path is None:
@@ -246,23 +251,30 @@ class RITensor:
         """J[mu, nu] of a symmetric density matrix, (nao, nao); `precise` as in `half_transformed`."""
         dtype = np.float64 if precise else self.dtype
         result = np.zeros((self.nao, self.nao))
-        weights = {
+        weights = self._weights(density, dtype)
+        for p0, p1 in self._chunks(1):
+            self._add_coulomb(result, weights, self._read(p0, p1, dtype))
+        return _symmetric(result)
+
+    def _weights(self, density: Double, dtype: Any) -> dict[tuple[int, int], Real]:
+        """The density by pairs of blocks, flat, both triangles in one."""
+        return {
             (i, j): ((1.0 if i == j else 2.0) * density[self._blocks[i].aos, self._blocks[j].aos])
             .reshape(-1)
             .astype(dtype)
             for i, j in self._pairs
         }
-        for p0, p1 in self._chunks(1):
-            pairs = self._read(p0, p1, dtype)
-            fitted = sum(values.reshape(p1 - p0, -1) @ weights[pair] for pair, values in pairs.items())
-            self._add_coulomb(result, np.asarray(fitted), pairs)
-        return _symmetric(result)
 
-    def _add_coulomb(self, result: Double, fitted: Real, pairs: dict[tuple[int, int], Real]) -> None:
-        """Add sum_P fitted[P] B[P] to the lower triangle of blocks."""
+    def _add_coulomb(
+        self, result: Double, weights: dict[tuple[int, int], Real], pairs: dict[tuple[int, int], Real]
+    ) -> None:
+        """Add these fitting functions' part to the lower triangle of blocks; sums over pairs run in double."""
+        fitted = np.zeros(len(next(iter(pairs.values()))))
+        for pair, values in pairs.items():
+            fitted += values.reshape(len(values), -1) @ weights[pair]
         for (i, j), values in pairs.items():
             rows, columns = self._blocks[i], self._blocks[j]
-            part = fitted @ values.reshape(len(values), -1)
+            part = fitted.astype(values.dtype) @ values.reshape(len(values), -1)
             result[rows.aos, columns.aos] += part.reshape(len(rows), len(columns))
 
     def coulomb_exchange(
@@ -275,10 +287,10 @@ class RITensor:
         order = np.argsort(occupations < 0, kind="stable")  # positive ones first
         positive = int((occupations >= 0).sum())
         scaled = (orbitals * np.sqrt(np.abs(occupations)))[:, order]
-        signed = (scaled * np.sign(occupations[order])).reshape(-1)
+        weights = self._weights((orbitals * occupations) @ orbitals.T, np.float64 if precise else self.dtype)
         coulomb, exchange = np.zeros((self.nao, self.nao)), np.zeros((self.nao, self.nao))
-        for p0, p1, half, pairs in self._half_transformed(scaled, precise):
-            self._add_coulomb(coulomb, half.reshape(p1 - p0, -1) @ signed.astype(half.dtype), pairs)
+        for _, _, half, pairs in self._half_transformed(scaled, precise):
+            self._add_coulomb(coulomb, weights, pairs)
             rows = half.transpose(1, 0, 2)
             for part, sign in ((rows[:, :, :positive], 1.0), (rows[:, :, positive:], -1.0)):
                 if part.shape[2]:
@@ -293,51 +305,6 @@ def _symmetric(lower: Double) -> Double:
     """The whole matrix from its lower triangle."""
     lower = np.tril(lower)
     return lower + np.tril(lower, -1).T
-
-
-class TensorCache:
-    """The three-index tensors of one molecule, one for each range-separation parameter, built when first needed.
-
-    Hand one cache to `run_scf` and `response_tensors` to compute the integrals once.
-    """
-
-    def __init__(self, mole: Any, method: DFTMethod, scratch: Path | None, report: Progress) -> None:
-        self._mole = mole
-        self._method = method
-        self._scratch = scratch
-        self._report = report
-        self._tensors: dict[float, RITensor] = {}
-
-    def get(self, omega: float = 0.0) -> RITensor:
-        """The tensor of erf(omega r)/r, or of 1/r for omega = 0."""
-        if omega not in self._tensors:
-            if omega < 0:
-                raise InputError(
-                    f"the functional {self._method.functional!r} needs short-range exchange integrals",
-                    why="only full-range and long-range (erf) exchange is available",
-                    fix='use a global hybrid or a long-range corrected one, e.g. "pbe0" or "cam-b3lyp"',
-                )
-            path = None
-            if self._scratch is not None:
-                path = self._scratch / f"ri-{tensor_key(self._mole, self._method, omega)}.f32"
-            self._tensors[omega] = RITensor(
-                self._mole,
-                self._method.auxiliary_basis,
-                omega=omega,
-                path=path or Path(lib.param.TMPDIR) / f"ri-{os.getpid()}-{omega}.f32",
-                progress=self._report,
-            )
-        return self._tensors[omega]
-
-
-def tensor_key(mole: Any, method: DFTMethod, omega: float) -> str:
-    """Identify a tensor file: geometry, basis sets and range separation."""
-    digest = hashlib.sha256()
-    digest.update(np.ascontiguousarray(mole.atom_coords()).tobytes())
-    digest.update(np.ascontiguousarray(mole._bas).tobytes())
-    digest.update(np.ascontiguousarray(mole._env[20:]).tobytes())
-    digest.update(f"{method.auxiliary_basis} {omega} {mole.cart} 2".encode())
-    return digest.hexdigest()[:16]
 
 
 def _auxiliary_mole(mole: Any, name: str) -> Any:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pyscf import dft, scf
 
 from cluster_qc.drivers.grid import LocalXC
+from cluster_qc.drivers.integrals import TensorCache
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import ao_atoms, build_mole
-from cluster_qc.drivers.ri import TensorCache
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, GroundState
 
@@ -25,8 +25,10 @@ Matrix = NDArray[np.float64]
 Ions = tuple[tuple[tuple[int, ...], int], ...]
 
 _COARSE_GRID = 1
-_COARSE_TOL = 1e-4
-_SINGLE_TOL = 1e-6  # hartree, to which exchange in single precision converges
+# Orbital gradients to reach before the method's own grid, and before double precision; the energy itself carries the
+# rounding of single precision until then.
+_COARSE_GRADIENT = 1e-2
+_SINGLE_GRADIENT = 3e-4
 _GRID_SHARE = 0.3  # of the free memory, for AO values on the grid
 _SETTLED = 0.15  # orbital gradient below which the first level shift is taken away
 
@@ -92,8 +94,11 @@ def run_scf(
         )
     cycles = [state.cycles]
 
-    def attempt(label: str, tolerance: float, max_cycle: int, start: Any, **settings: Any) -> bool:
-        mf.conv_tol = tolerance
+    def attempt(
+        label: str, max_cycle: int, start: Any, gradient: float | None = None, **settings: Any
+    ) -> bool:
+        mf.conv_tol = method.conv_tol if gradient is None else 1.0
+        mf.conv_tol_grad = gradient
         mf.conv_check = label not in ("coarse", "single")  # spare an evaluation that the next attempt repeats
         mf.max_cycle = max_cycle
         for key, value in settings.items():
@@ -122,26 +127,26 @@ def run_scf(
     first = shifted if careful else plain
     if is_dft and not state.final and method.grid_level > _COARSE_GRID:
         _set_grid(mf, _COARSE_GRID, np.float32)
-        if not attempt("coarse", _COARSE_TOL, min(30, method.max_cycle), density, **first):
+        if not attempt("coarse", min(30, method.max_cycle), density, _COARSE_GRADIENT, **first):
             remarks.append(
                 "plain DIIS did not converge on the coarse grid; level shift 0.3 and damping 0.3 followed"
             )
-            attempt("level shift", _COARSE_TOL, method.max_cycle, density, **shifted)
+            attempt("level shift", method.max_cycle, density, _COARSE_GRADIENT, **shifted)
         density = mf.make_rdm1()
         first = plain
     state.final = True
-    if tensors.get().dtype == np.float32 and method.conv_tol < _SINGLE_TOL and not state.double:
+    if tensors.get().dtype == np.float32 and not state.double:
         if is_dft:
             _set_grid(mf, method.grid_level, np.float32)
-        attempt("single", _SINGLE_TOL, method.max_cycle, density, **first)
+        attempt("single", method.max_cycle, density, _SINGLE_GRADIENT, **first)
         density = mf.make_rdm1()
         first = plain
     if is_dft:
         _set_grid(mf, method.grid_level, np.float64)
     precision.double = state.double = True
-    if not attempt("final", method.conv_tol, method.max_cycle, density, **first):
+    if not attempt("final", method.max_cycle, density, **first):
         remarks.append("plain DIIS did not converge; level shift 0.3 with damping 0.3 followed")
-        attempt("level shift", method.conv_tol, method.max_cycle, mf.make_rdm1(), **shifted)
+        attempt("level shift", method.max_cycle, mf.make_rdm1(), **shifted)
         if not mf.converged:
             remarks.append("second-order SCF followed")
             mf = _second_order(mf, method, report)

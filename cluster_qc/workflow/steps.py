@@ -79,8 +79,8 @@ class Steps:
     def _shared_integrals(self, cluster: Cluster, method: DFTMethod, report: Any) -> Any:
         """The AO tensors, built once for the ground state and the excited states of this process."""
         if self._integrals is None:
+            from cluster_qc.drivers.integrals import TensorCache
             from cluster_qc.drivers.mole import build_mole
-            from cluster_qc.drivers.ri import TensorCache
 
             mole = build_mole(cluster, method)
             self._integrals = TensorCache(mole, method, self.folder / SCRATCH, report)

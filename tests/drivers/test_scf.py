@@ -57,7 +57,8 @@ def test_unrestricted_radical():
 
 def test_single_precision_on_disk_moves_little(tmp_path, monkeypatch):
     reference = cqc.run_scf(GOLD_HYDRIDE, METHOD)
-    monkeypatch.setattr(ri, "_IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(ri, "_DOUBLE_BYTES", 0)
+    monkeypatch.setattr(ri, "_MEMORY_SHARE", 0.0)
     ground = cqc.run_scf(GOLD_HYDRIDE, METHOD, scratch=tmp_path)
     assert ground.converged
     assert ground.energy == pytest.approx(reference.energy, abs=2e-6)

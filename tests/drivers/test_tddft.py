@@ -151,7 +151,8 @@ def test_truncations_change_little_and_are_named(ground, singlets):
 
 
 def test_tensor_on_disk_gives_the_same_states(ground, singlets, tmp_path, monkeypatch):
-    monkeypatch.setattr(ri, "_IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(ri, "_DOUBLE_BYTES", 0)
+    monkeypatch.setattr(ri, "_MEMORY_SHARE", 0.0)
     space = response_tensors(ground, FOUR, scratch=tmp_path)
     assert list(tmp_path.glob("ri-*.f32"))
     states = cqc.run_tddft(ground, FOUR, tensors=space)

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster_qc.drivers import transition
+from cluster_qc.drivers.integrals import TensorCache
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import build_mole
-from cluster_qc.drivers.ri import RITensor, TensorCache
+from cluster_qc.drivers.ri import RITensor
 from cluster_qc.drivers.tddft.coupling import FittedCoupling, GridCoupling, fitted_kernel
 from cluster_qc.drivers.tddft.kernel import GridKernel
 from cluster_qc.drivers.tddft.operator import ResponseOperator
