@@ -257,24 +257,35 @@ class RITensor:
         return _symmetric(result)
 
     def _weights(self, density: Double, dtype: Any) -> dict[tuple[int, int], Real]:
-        """The density by pairs of blocks, flat, both triangles in one."""
+        """The density by pairs of blocks, flat, both triangles in one; that of diagonal blocks always in double."""
         return {
             (i, j): ((1.0 if i == j else 2.0) * density[self._blocks[i].aos, self._blocks[j].aos])
             .reshape(-1)
-            .astype(dtype)
+            .astype(np.float64 if i == j else dtype)
             for i, j in self._pairs
         }
 
     def _add_coulomb(
         self, result: Double, weights: dict[tuple[int, int], Real], pairs: dict[tuple[int, int], Real]
     ) -> None:
-        """Add these fitting functions' part to the lower triangle of blocks; sums over pairs run in double."""
-        fitted = np.zeros(len(next(iter(pairs.values()))))
-        for pair, values in pairs.items():
-            fitted += values.reshape(len(values), -1) @ weights[pair]
-        for (i, j), values in pairs.items():
+        """Add these fitting functions' part to the lower triangle of blocks.
+
+        The Coulomb energy is so large that its rounding in single precision (1e-4 hartree at 44 atoms) would drown the
+        convergence: diagonal blocks, where it comes from, and all sums run in double, and coefficients go in two parts.
+        """
+        flat = {
+            (i, j): values.reshape(len(values), -1).astype(np.float64 if i == j else values.dtype, copy=False)
+            for (i, j), values in pairs.items()
+        }
+        fitted = np.zeros(len(next(iter(flat.values()))))
+        for pair, values in flat.items():
+            fitted += values @ weights[pair]
+        high = fitted.astype(np.float32)
+        split = np.stack([high, (fitted - high).astype(np.float32)])
+        for (i, j), values in flat.items():
             rows, columns = self._blocks[i], self._blocks[j]
-            part = fitted.astype(values.dtype) @ values.reshape(len(values), -1)
+            whole = values.dtype == np.float64
+            part = fitted @ values if whole else (split @ values).sum(axis=0, dtype=np.float64)
             result[rows.aos, columns.aos] += part.reshape(len(rows), len(columns))
 
     def coulomb_exchange(

@@ -28,7 +28,7 @@ _COARSE_GRID = 1
 # Orbital gradients to reach before the method's own grid, and before double precision; the energy itself carries the
 # rounding of single precision until then.
 _COARSE_GRADIENT = 1e-2
-_SINGLE_GRADIENT = 3e-4
+_SINGLE_GRADIENT = 4e-6  # a root of the number of orbital pairs
 _GRID_SHARE = 0.3  # of the free memory, for AO values on the grid
 _SETTLED = 0.15  # orbital gradient below which the first level shift is taken away
 
@@ -138,7 +138,9 @@ def run_scf(
     if tensors.get().dtype == np.float32 and not state.double:
         if is_dft:
             _set_grid(mf, method.grid_level, np.float32)
-        attempt("single", method.max_cycle, density, _SINGLE_GRADIENT, **first)
+        nocc = mole.nelectron // 2
+        single = _SINGLE_GRADIENT * np.sqrt(nocc * (mole.nao - nocc))
+        attempt("single", method.max_cycle, density, single, **first)
         density = mf.make_rdm1()
         first = plain
     if is_dft:
