@@ -263,3 +263,9 @@ def test_unconverged_is_marked_stored_and_exit_1(folder):
         assert summary["converged"] is False
         assert summary["singlets"] == []
         assert any("did not converge" in warning for warning in summary["warnings"])
+
+
+def test_doctor(folder):
+    text = cli("doctor", cwd=folder, check=0).stdout
+    for word in ("processor", "cores", "memory", "GFLOP/s", "numpy", "pyscf", "tblite"):
+        assert word in text

@@ -39,6 +39,8 @@ Double = NDArray[np.float64]
 _ROWS = 24  # AOs in a block, at least
 _BUILD_BYTES = 1200 * 2**20  # integrals in flight while building
 _READ_BYTES = 300 * 2**20  # half-transformed tensor in flight while contracting
+WORKING_BYTES = _BUILD_BYTES + 3 * _READ_BYTES
+"""Memory beside the tensor while it is built or contracted."""
 _DOUBLE_BYTES = 2 * 2**30
 _MEMORY_SHARE = 0.3  # of the free memory
 _NEGLIGIBLE = 1e-7  # Schwarz bound sqrt((mn|mn)) below which a pair of functions is left out
@@ -108,10 +110,9 @@ class RITensor:
         self._offsets = dict(zip(self._pairs, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
         self._per_aux = sum(sizes)
         count = self._per_aux * self.naux
-        double = path is None or 8 * count <= _DOUBLE_BYTES
+        double, in_memory = (True, True) if path is None else storage(count, available_bytes())
         self.dtype: Any = np.float64 if double else np.float32
         self.nbytes = np.dtype(self.dtype).itemsize * count
-        in_memory = double or self.nbytes <= _MEMORY_SHARE * available_bytes()
         self._path = None if in_memory else path
         self._memory: dict[tuple[int, int], Real] | None = {} if self._path is None else None
         if self._path is None:
@@ -310,6 +311,19 @@ class RITensor:
                         flat @ flat.T
                     )  # a syrk; SciPy's own BLAS would fight NumPy's for the cores
         return _symmetric(coulomb), exchange
+
+
+def storage(count: int, free: int) -> tuple[bool, bool]:
+    """Whether a tensor of `count` numbers is kept in double precision, and whether in memory (`free` bytes)."""
+    double = 8 * count <= _DOUBLE_BYTES
+    return double, double or 4 * count <= _MEMORY_SHARE * free
+
+
+def tensor_size(mole: Any, auxiliary_basis: str) -> tuple[int, int]:
+    """Numbers of fitting functions and of stored AO pairs."""
+    blocks = _blocks(mole)
+    pairs = sum(len(blocks[i]) * len(blocks[j]) for i, j in _overlapping(mole, blocks))
+    return int(_auxiliary_mole(mole, auxiliary_basis).nao), pairs
 
 
 def _symmetric(lower: Double) -> Double:

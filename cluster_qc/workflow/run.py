@@ -54,6 +54,8 @@ def run(job: Job, *, force: bool = False, quiet: bool = False, pictures: bool = 
     ------
     InputError
         For an input that cannot be computed, before anything is written.
+    ResourceError
+        If the machine is too small for the job, before anything is written.
     StorageError
         If the results folder cannot be written, or another run holds it.
     """
@@ -61,10 +63,15 @@ def run(job: Job, *, force: bool = False, quiet: bool = False, pictures: bool = 
     cluster, notes = read_structure(job)
     method = job.dft_method(cluster, donor_elements(cluster))
     check(cluster, method)
+    from cluster_qc.drivers.plan import plan_job
+
+    plan = plan_job(cluster, method, job.singlets, job.triplets)
+    plan.check(job.directory)
     with folder_lock(job.directory), monitor(job.directory, quiet=quiet) as log:
         for folder in (job.directory, job.directory / "figures"):
             remove_unfinished(folder)
         log.note(f"{cluster.name}: {cluster.formula}, {cluster.natom} atoms, {cluster.nelectron} electrons")
+        log.note(f"plan: {plan}")
         write_structure(cluster, job.directory / "structure.xyz")
         steps = Steps(job.directory, log, force)
         ground = steps.ground(cluster, method)

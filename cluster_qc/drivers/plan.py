@@ -1,0 +1,97 @@
+"""What a job will need, told and checked before it starts."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cluster_qc.drivers import ri
+from cluster_qc.drivers.memory import available_bytes
+from cluster_qc.drivers.mole import build_mole
+from cluster_qc.drivers.tddft.tensors import required_bytes
+from cluster_qc.errors import ResourceError
+from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
+
+_GIB = 2**30
+_BASE = 0.5 * _GIB  # Python and its packages
+_SCRATCH_MATRICES = 30  # of (nao, nao)
+_PAIRS_PER_ROOT = 6
+_STATES_OF_A_WINDOW = 100
+_VIRTUAL_SHARE = 0.65  # of the virtual orbitals lie below 1.5 hartree, at most, in def2 basis sets
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An estimate from the numbers of functions alone; bytes."""
+
+    nao: int
+    naux: int
+    tensor: int
+    """Three-index integrals."""
+    on_disk: bool
+    memory: float
+    """Peak of the whole job, without the AO values that are kept on the grid where memory is left."""
+    free: int
+    """Memory that is free now."""
+
+    def __str__(self) -> str:
+        """One line for a log."""
+        where = "on disk" if self.on_disk else "in memory"
+        return (
+            f"{self.nao} basis functions, {self.naux} fitting functions: three-index integrals of "
+            f"{self.tensor / _GIB:.1f} GiB {where}; needs about {self.memory / _GIB:.1f} GiB of memory, "
+            f"{self.free / _GIB:.1f} GiB are free"
+        )
+
+    def check(self, scratch: Path) -> None:
+        """Refuse a job that cannot end on this machine.
+
+        Raises
+        ------
+        ResourceError
+            If memory, or the disk of `scratch`, is too small.
+        """
+        if self.memory > self.free:
+            raise ResourceError(
+                f"the job needs about {self.memory / _GIB:.1f} GiB of memory; {self.free / _GIB:.1f} GiB are free",
+                why=str(self),
+                fix="lower virtual_above, raise frozen_below, ask for fewer states, take a smaller basis, or a machine "
+                "with more memory",
+            )
+        existing = next(p for p in (scratch, *scratch.absolute().parents) if p.exists())
+        space = shutil.disk_usage(existing).free
+        if self.on_disk and self.tensor > space:
+            raise ResourceError(
+                f"the three-index integrals need {self.tensor / _GIB:.1f} GiB of disk; {space / _GIB:.1f} GiB are free "
+                f"at {existing}",
+                why="they do not fit in memory",
+                fix="free space there, or give another results folder with -o",
+            )
+
+
+def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod) -> Plan:
+    """Estimate disk and memory of a ground state and of excited states on it."""
+    from pyscf.data.elements import chemcore
+
+    mole: Any = build_mole(cluster, ground)
+    nao = int(mole.nao)
+    naux, pairs = ri.tensor_size(mole, ground.auxiliary_basis)
+    free = available_bytes()
+    double, keep = ri.storage(pairs * naux, free)
+    tensor = pairs * naux * (8 if double else 4)
+    base = _BASE + 8.0 * _SCRATCH_MATRICES * nao**2 + (tensor if keep else 0)
+    peak = base + ri.WORKING_BYTES
+    nocc = mole.nelectron // 2
+    for method in states:
+        active = nocc if method.frozen_below is None else nocc - chemcore(mole)
+        virtual = nao - nocc if method.virtual_above is None else int(_VIRTUAL_SHARE * (nao - nocc))
+        count = method.nstates or _STATES_OF_A_WINDOW
+        arrays = 2 if method.tda else 4
+        subspace = 8.0 * arrays * _PAIRS_PER_ROOT * count * active * virtual
+        share = method.exchange_rank
+        peak = max(peak, base + required_bytes(naux, active, virtual, share) + subspace)
+    return Plan(nao, naux, tensor, not keep, float(np.ceil(peak)), free)
