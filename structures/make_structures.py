@@ -240,7 +240,7 @@ def main() -> int:
         placed, held = with_core(chosen, core if core_handedness(chosen) == "P" else core.mirrored())
         chosen = relax(placed, held)
         level = (
-            f"Metals and heterocycles ({len(held)} atoms) as in the PBE0-D3(BJ)/def2-SVP minimum of the cluster with "
+            f"Metals and heterocycles ({len(held)} atoms) as in the PBE-D3(BJ)/def2-SVP minimum of the cluster with "
             "benzyl -> H, held; benzyl groups relaxed with GFN2-xTB."
         )
         results["cu2au2_r_btt with DFT core"] = {

@@ -1,6 +1,6 @@
 """Relax the 44-atom core with density-fitted, dispersion-corrected DFT: `python structures/relax_core.py`.
 
-PBE0-D3(BJ)/def2-SVP (Adamo and Barone, J. Chem. Phys. 110, 6158 (1999), 10.1063/1.478522; Grimme, Ehrlich and Goerigk,
+PBE-D3(BJ)/def2-SVP (Perdew, Burke and Ernzerhof, Phys. Rev. Lett. 77, 3865 (1996), 10.1103/PhysRevLett.77.3865; Grimme, Ehrlich and Goerigk,
 J. Comput. Chem. 32, 1456 (2011), 10.1002/jcc.21759), geomeTRIC (Wang and Song, J. Chem. Phys. 144, 214108 (2016),
 10.1063/1.4952956) from a GFN2-xTB Hessian. About an hour on two cores; a step that is done is not computed again.
 Needs the extras "xtb", "opt" and "dispersion". make_structures.py then holds this core in the whole clusters.
@@ -26,7 +26,9 @@ from cluster_qc.structure import mean_distances, write_xyz
 from cluster_qc.units import angstrom, electronvolt
 
 HERE = Path(__file__).parent
-METHOD = cqc.DFTMethod("pbe0", basis="def2-svp", dispersion="d3bj", grid_level=1, conv_tol=1e-7)
+METHOD = cqc.DFTMethod(
+    "pbe", auxiliary_basis="def2-universal-jfit", dispersion="d3bj", grid_level=1, conv_tol=1e-7
+)
 START = HERE / "cu2au2_tt.xyz"
 RELAXED = HERE / "candidates" / "tt_p_dft.xyz"
 STEP = 0.005  # angstrom, of the numerical Hessian
@@ -69,7 +71,7 @@ class Engine(geometric.engine.Engine):  # type: ignore[misc]
         )
         slope = gradient(ground)
         self.largest = float(np.linalg.norm(slope, axis=1).max()) / electronvolt * angstrom
-        note = f"PBE0-D3(BJ)/def2-SVP, largest force {self.largest:.4f} eV/angstrom"
+        note = f"PBE-D3(BJ)/def2-SVP, largest force {self.largest:.4f} eV/angstrom"
         write_xyz(self.cluster, RELAXED.with_suffix(".part.xyz"), comment=note)
         print(
             f"E = {ground.energy:.8f}, {note}, mean Au-Cu {mean_distances(self.cluster)['Au-Cu']:.4f} angstrom, "
@@ -110,7 +112,7 @@ def main() -> int:
             hessian=f"file:{hessian}", convergence_set="GAU",
         )  # fmt: skip
     note = (
-        f"Cu2Au2(TT)4, benzyl -> H, core P; PBE0-D3(BJ)/def2-SVP minimum, largest force {engine.largest:.4f} "
+        f"Cu2Au2(TT)4, benzyl -> H, core P; PBE-D3(BJ)/def2-SVP minimum, largest force {engine.largest:.4f} "
         "eV/angstrom. A MODEL, not a crystal structure."
     )
     write_xyz(engine.cluster, RELAXED, comment=note)

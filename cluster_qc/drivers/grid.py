@@ -19,7 +19,7 @@ Real = NDArray[Any]
 Index = NDArray[np.intp]
 
 _BLOCK = 700  # grid points at a time
-_CUTOFF = {np.float32: 1e-6, np.float64: 1e-9}  # of AO values for the potential
+_CUTOFF = 1e-9  # of AO values for the potential
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +102,13 @@ class LocalGrid:
 
 
 class LocalXC:
-    """The exchange-correlation potential of a closed shell, in place of PySCF's `nr_rks`, for LDA and GGA."""
+    """The exchange-correlation potential of a closed shell, in place of PySCF's `nr_rks`, for LDA and GGA.
 
-    def __init__(self, mole: Any, *, dtype: Any, memory_limit: float) -> None:
+    All in double precision: inside an effective core the density is a small difference of large terms.
+    """
+
+    def __init__(self, mole: Any, *, memory_limit: float) -> None:
         self._mole = mole
-        self._dtype = dtype
         self._memory_limit = memory_limit
         self._numint = dft.numint.NumInt()
         self._grid: tuple[Any, LocalGrid] | None = None
@@ -122,8 +124,8 @@ class LocalXC:
                 self._mole,
                 grids,
                 derivatives=derivatives,
-                dtype=self._dtype,
-                cutoff=_CUTOFF[self._dtype],
+                dtype=np.float64,
+                cutoff=_CUTOFF,
                 memory_limit=self._memory_limit,
             )
             self._grid = grids.coords, grid
@@ -139,7 +141,7 @@ class LocalXC:
         for block in grid.blocks:
             stop = start + len(block.points)
             values = grid.values(block)
-            weighted = np.einsum("kgm,kg->gm", values, factors[:, start:stop].astype(self._dtype))
+            weighted = np.einsum("kgm,kg->gm", values, factors[:, start:stop])
             matrix[np.ix_(block.aos, block.aos)] += values[0].T @ weighted
             start = stop
         return float(charge.sum()), float(charge @ energy), matrix + matrix.T

@@ -126,7 +126,7 @@ def run_scf(
     careful = cluster.ions and guess is None and state.cycles == 0
     first = shifted if careful else plain
     if is_dft and not state.final and method.grid_level > _COARSE_GRID:
-        _set_grid(mf, _COARSE_GRID, np.float32)
+        _set_grid(mf, _COARSE_GRID)
         if not attempt("coarse", min(30, method.max_cycle), density, _COARSE_GRADIENT, **first):
             remarks.append(
                 "plain DIIS did not converge on the coarse grid; level shift 0.3 and damping 0.3 followed"
@@ -135,16 +135,14 @@ def run_scf(
         density = mf.make_rdm1()
         first = plain
     state.final = True
+    if is_dft:
+        _set_grid(mf, method.grid_level)
     if tensors.get().dtype == np.float32 and not state.double:
-        if is_dft:
-            _set_grid(mf, method.grid_level, np.float32)
         nocc = mole.nelectron // 2
         single = _SINGLE_GRADIENT * np.sqrt(nocc * (mole.nao - nocc))
-        attempt("single", method.max_cycle, density, single, **first)
+        attempt("single", min(25, method.max_cycle), density, single, **first)
         density = mf.make_rdm1()
         first = plain
-    if is_dft:
-        _set_grid(mf, method.grid_level, np.float64)
     precision.double = state.double = True
     if not attempt("final", method.max_cycle, density, **first):
         remarks.append("plain DIIS did not converge; level shift 0.3 with damping 0.3 followed")
@@ -218,13 +216,13 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
     return mf
 
 
-def _set_grid(mf: Any, level: int, dtype: Any) -> None:
-    """A new grid, and the potential on it in the precision asked for."""
+def _set_grid(mf: Any, level: int) -> None:
+    """A new grid, and the potential on it."""
     mf.grids = dft.gen_grid.Grids(mf.mol)
     mf.grids.level = level
     mf.grids.verbose = 0
     if mf.mol.spin == 0 and mf._numint._xc_type(mf.xc) in ("LDA", "GGA"):
-        mf._numint.nr_rks = LocalXC(mf.mol, dtype=dtype, memory_limit=_GRID_SHARE * available_bytes())
+        mf._numint.nr_rks = LocalXC(mf.mol, memory_limit=_GRID_SHARE * available_bytes())
 
 
 def _transferred(guess: GroundState, overlap: Matrix, mole: Any) -> Matrix:

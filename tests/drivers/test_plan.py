@@ -29,7 +29,7 @@ def test_the_standard_job_of_96_atoms_fits_16_gib():
 
 
 def test_larger_windows_and_more_states_need_more():
-    cluster = cqc.read_xyz(MODELS / "cu2au2_tfa.xyz")
+    cluster = cqc.read_xyz(MODELS / "cu2au2_r_btt.xyz")
     small, whole, many = (
         plan_job(cluster, METHOD, method).memory
         for method in (
