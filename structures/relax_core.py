@@ -1,9 +1,10 @@
 """Relax the 44-atom core with density-fitted, dispersion-corrected DFT: `python structures/relax_core.py`.
 
-PBE-D3(BJ)/def2-SVP (Perdew, Burke and Ernzerhof, Phys. Rev. Lett. 77, 3865 (1996), 10.1103/PhysRevLett.77.3865; Grimme, Ehrlich and Goerigk,
-J. Comput. Chem. 32, 1456 (2011), 10.1002/jcc.21759), geomeTRIC (Wang and Song, J. Chem. Phys. 144, 214108 (2016),
-10.1063/1.4952956) from a GFN2-xTB Hessian. About an hour on two cores; a step that is done is not computed again.
-Needs the extras "xtb", "opt" and "dispersion". make_structures.py then holds this core in the whole clusters.
+PBE-D3(BJ)/def2-SVP (Perdew, Burke and Ernzerhof, Phys. Rev. Lett. 77, 3865 (1996), 10.1103/PhysRevLett.77.3865;
+Grimme, Ehrlich and Goerigk, J. Comput. Chem. 32, 1456 (2011), 10.1002/jcc.21759), geomeTRIC (Wang and Song, J. Chem.
+Phys. 144, 214108 (2016), 10.1063/1.4952956) from a GFN2-xTB Hessian. About an hour on two cores; an interrupted run
+goes on from the last geometry. Needs the extras "xtb", "opt" and "dispersion". make_structures.py then holds this core
+in the whole clusters.
 """
 
 from __future__ import annotations
