@@ -25,7 +25,7 @@ FWHM = 0.3 * electronvolt
 
 def overlap(one: cqc.Spectrum, other: cqc.Spectrum) -> float:
     """Cosine of the angle between two curves on one grid."""
-    a, b = one.delta_epsilon, np.interp(one.energies, other.energies, other.delta_epsilon)
+    a, b = one.values, np.interp(one.energies, other.energies, other.values)
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
