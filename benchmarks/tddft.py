@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import cluster_qc as cqc
-from cluster_qc.drivers import transition
+from cluster_qc.drivers import ecp, transition
 from cluster_qc.drivers.mole import build_mole
 from cluster_qc.drivers.tddft import response_tensors
 from cluster_qc.provenance import host, versions
@@ -50,7 +50,7 @@ def peer_states(ground: Any, spin: str, count: int) -> tuple[np.ndarray, np.ndar
     orbitals = mf.mo_coeff[:, : ground.nocc], mf.mo_coeff[:, ground.nocc :]
     origin = transition.charge_centre(mole)
     electric = transition.electric_dipoles(mole, *orbitals, x, y)
-    magnetic = transition.magnetic_dipoles(mole, *orbitals, x, y, origin)
+    magnetic = transition.magnetic_dipoles(mole, *orbitals, x, y, origin, ecp.commutators(mole))
     strengths = np.einsum("nk,nk->n", electric, magnetic) / rotatory_strength_cgs
     return energies / electronvolt, strengths, seconds
 

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster_qc.drivers import ecp
+
 Double = NDArray[np.float64]
+Commutators = dict[int, Double]
 
 
 def charge_centre(mole: Any) -> Double:
@@ -29,17 +32,27 @@ def electric_dipoles(mole: Any, occupied: Double, virtual: Double, x: Double, y:
     return _contract(integrals, occupied, virtual, x + y)
 
 
-def velocity_dipoles(mole: Any, occupied: Double, virtual: Double, x: Double, y: Double) -> Double:
-    """<0| d/dr |n>, 1/bohr, (nstates, 3), without the commutator of a non-local potential."""
-    return _contract(-mole.intor("int1e_ipovlp", comp=3), occupied, virtual, x - y)
+def velocity_dipoles(
+    mole: Any, occupied: Double, virtual: Double, x: Double, y: Double, potentials: Commutators
+) -> Double:
+    """<0| d/dr + [r, V_ECP] |n>, 1/bohr, (nstates, 3); `potentials` from `ecp.commutators`."""
+    integrals = -mole.intor("int1e_ipovlp", comp=3) + ecp.velocity_term(potentials)
+    return _contract(integrals, occupied, virtual, x - y)
 
 
 def magnetic_dipoles(
-    mole: Any, occupied: Double, virtual: Double, x: Double, y: Double, origin: Double
+    mole: Any,
+    occupied: Double,
+    virtual: Double,
+    x: Double,
+    y: Double,
+    origin: Double,
+    potentials: Commutators,
 ) -> Double:
-    """1/2 <0| (r - origin) x d/dr |n>, (nstates, 3), without the term of a non-local potential."""
+    """1/2 <0| (r - origin) x d/dr |n> with the term of each ECP, (nstates, 3)."""
     with mole.with_common_orig(tuple(origin)):
         integrals = 0.5 * mole.intor("int1e_cg_irxp", comp=3, hermi=2)
+    integrals = integrals + ecp.magnetic_term(mole, potentials, origin)
     return _contract(integrals, occupied, virtual, x - y)
 
 

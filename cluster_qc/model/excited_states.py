@@ -43,10 +43,10 @@ class ExcitedStates:
     electric: FloatArray | None = None
     """<0| r |n>, bohr, (nstates, 3); multiply by -1 for the electron's charge. None for triplets."""
     velocity: FloatArray | None = None
-    """<0| d/dr |n>, 1/bohr, (nstates, 3), the commutator with a non-local potential included, so that it equals
-    +E <0|r|n> for exact states. None for triplets, and with an ECP until its commutator is available."""
+    """<0| d/dr + [r, V_ECP] |n>, 1/bohr, (nstates, 3), equal to +E <0|r|n> for exact states. None for triplets."""
     magnetic: FloatArray | None = None
-    """1/2 <0| (r - gauge_origin) x d/dr |n>, atomic units, (nstates, 3). None for triplets."""
+    """1/2 <0| (r - gauge_origin) x d/dr |n>, atomic units, (nstates, 3), with the term of each effective core potential
+    V_A at R_A, 1/2 (R_A - gauge_origin) x [r, V_A]. None for triplets."""
     approximations: tuple[str, ...] = ()
     """Every approximation made, each with its error estimate."""
 
@@ -122,8 +122,8 @@ class ExcitedStates:
             )
         raise UnavailableError(
             f"the {moment} transition dipoles were not computed for these states",
-            why="with an effective core potential the velocity form needs the commutator [r, V_ECP], which is missing",
-            fix='use gauge="length" and mind its dependence on the origin',
+            why="a record of an early version, or of another program, lacks them",
+            fix="compute the excited states again",
         )
 
 

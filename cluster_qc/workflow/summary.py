@@ -200,11 +200,6 @@ def warnings_of(ground: GroundState, states: list[ExcitedStates]) -> list[str]:
         found.extend(
             f"velocity-form rotatory strengths are absent: {text}" for text in reasons_of(kind).values()
         )
-        if kind.spin == "singlet" and ground.has_ecp and kind.velocity is None:
-            found.append(
-                "length-form rotatory strengths lack the part of the magnetic moment that the effective core potential "
-                "contributes, and they depend on the gauge origin"
-            )
     return list(dict.fromkeys(found))
 
 

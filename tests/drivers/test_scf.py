@@ -87,14 +87,6 @@ def test_checkpoint_of_the_same_input_only(tmp_path):
     assert other.cycles > 3
 
 
-def test_with_an_ecp_no_velocity_form():
-    ground = cqc.run_scf(GOLD_HYDRIDE, METHOD)
-    states = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=2))
-    assert states.velocity is None
-    with pytest.raises(cqc.UnavailableError, match="velocity"):
-        cqc.rotatory_strengths(states, gauge="velocity")
-
-
 @pytest.mark.parametrize(
     ("method", "message"),
     [

@@ -55,7 +55,6 @@ def test_what_does_not_exist_is_null_with_its_reason(ground):
     text = " ".join(summary.warnings_of(ground, [states]))
     assert "a fallback was needed" in text
     assert "velocity-form rotatory strengths are absent" in text
-    assert "length-form rotatory strengths lack" in text
 
 
 def test_velocity_form_is_given_where_it_exists(ground):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster_qc.drivers import transition
+from cluster_qc.drivers import ecp, transition
 from cluster_qc.drivers.integrals import TensorCache
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import build_mole
@@ -130,8 +130,8 @@ def run_tddft(
     Returns
     -------
     ExcitedStates
-        Roots that did not converge are marked in `converged`. Singlets carry electric and magnetic transition
-        dipoles, the latter about the centre of nuclear charges, and velocity dipoles unless an ECP is present.
+        Roots that did not converge are marked in `converged`. Singlets carry electric, velocity and magnetic transition
+        dipoles, the last about the centre of nuclear charges, the last two with the terms of effective core potentials.
 
     Raises
     ------
@@ -288,9 +288,9 @@ def _excited_states(
         origin = transition.charge_centre(space.mole)
         moments["gauge_origin"] = origin
         moments["electric"] = transition.electric_dipoles(space.mole, *orbitals, x, y)
-        moments["magnetic"] = transition.magnetic_dipoles(space.mole, *orbitals, x, y, origin)
-        if not ground.has_ecp:
-            moments["velocity"] = transition.velocity_dipoles(space.mole, *orbitals, x, y)
+        potentials = ecp.commutators(space.mole)
+        moments["magnetic"] = transition.magnetic_dipoles(space.mole, *orbitals, x, y, origin, potentials)
+        moments["velocity"] = transition.velocity_dipoles(space.mole, *orbitals, x, y, potentials)
     named, sizes = _approximations(ground, method, space, grid_level)
     return ExcitedStates(
         ground=ground,
