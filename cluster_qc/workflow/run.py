@@ -20,7 +20,7 @@ from cluster_qc.workflow.job import Job
 from cluster_qc.workflow.lock import folder_lock
 from cluster_qc.workflow.progress import Monitor, monitor
 from cluster_qc.workflow.references import measured_cotton_signs, measured_homo
-from cluster_qc.workflow.steps import Steps
+from cluster_qc.workflow.steps import Steps, something_to_compute
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,18 @@ def run(job: Job, *, force: bool = False, quiet: bool = False, pictures: bool = 
     cluster, notes = read_structure(job)
     method = job.dft_method(cluster, donor_elements(cluster))
     check(cluster, method)
-    from cluster_qc.drivers.plan import plan_job
+    plan = None
+    if force or something_to_compute(job.directory, cluster, method, job.triplets, job.singlets):
+        from cluster_qc.drivers.plan import plan_job
 
-    plan = plan_job(cluster, method, job.singlets, job.triplets)
-    plan.check(job.directory)
+        plan = plan_job(cluster, method, job.triplets, job.singlets)
+        plan.check(job.directory)
     with folder_lock(job.directory), monitor(job.directory, quiet=quiet) as log:
         for folder in (job.directory, job.directory / "figures"):
             remove_unfinished(folder)
         log.note(f"{cluster.name}: {cluster.formula}, {cluster.natom} atoms, {cluster.nelectron} electrons")
-        log.note(f"plan: {plan}")
+        if plan is not None:
+            log.note(f"plan: {plan}")
         write_structure(cluster, job.directory / "structure.xyz")
         steps = Steps(job.directory, log, force)
         ground = steps.ground(cluster, method)

@@ -120,6 +120,14 @@ class Steps:
         self.monitor.note(f"{step}: {_outcome(result)}, taken from {path.name}")
 
 
+def something_to_compute(folder: Path, cluster: Cluster, method: DFTMethod, *states: TDDFTMethod) -> bool:
+    """Whether a record of the ground state or of the excited states is missing in the folder."""
+    ground = ground_hash(cluster, method)
+    paths = [store.record_path(folder, "scf", ground)]
+    paths += [store.record_path(folder, f"{m.spin}s", states_hash(ground, m)) for m in states]
+    return not all(path.exists() for path in paths)
+
+
 def _outcome(result: GroundState | ExcitedStates) -> str:
     if isinstance(result, GroundState):
         return "converged" if result.converged else "NOT converged"
