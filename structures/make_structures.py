@@ -3,8 +3,9 @@
 Every structure is a model, not a crystal structure: the ligand comes from its SMILES, the core from the published
 connectivity (Lu et al., J. Am. Chem. Soc. 2024, 146, 4144, 10.1021/jacs.3c13065), the geometry from GFN2-xTB
 (Bannwarth et al., J. Chem. Theory Comput. 2019, 15, 1652, 10.1021/acs.jctc.8b01176). Both hands of the core and
-three benzyl rotamers are relaxed and ranked; the lowest one becomes cu2au2_r_btt, its 40 core atoms replaced by those
-of the DFT minimum of relax_core.py and held while the benzyl groups relax again. Needs the extra "xtb".
+three benzyl rotamers are relaxed and ranked; the lowest one becomes cu2au2_r_btt. Where relax_core.py has been run, its
+40 core atoms are then replaced by those of the DFT minimum and held while the benzyl groups relax again. Needs the
+extra "xtb".
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from cluster_qc.structure import (
 from cluster_qc.units import angstrom
 
 HERE = Path(__file__).parent
-DFT_CORE = HERE / "candidates" / "tt_p_dft.xyz"
+DFT_CORE = HERE / "candidates" / "core_p_dft.xyz"
 # Atoms of a ligand's heterocycle (S=C1NCCS1) in R-BTT and in TT, in the order of the SMILES: S, C, N, C, C, S.
 RING_BTT, RING_TT = (0, 1, 2, 3, 11, 12), (0, 1, 2, 3, 4, 5)
 FMAX_EV_ANGSTROM = 0.005

@@ -1,5 +1,8 @@
 """Relax the 44-atom core with density-fitted, dispersion-corrected DFT: `python structures/relax_core.py`.
 
+The core is that of cu2au2_r_btt with benzyl -> H: the rings pucker and the metals shear as they do there, which a core
+relaxed by itself does not (candidates/tt_p_dft.xyz: other pucker, Cu...Cu 2.70 angstrom).
+
 PBE-D3(BJ)/def2-SVP (Perdew, Burke and Ernzerhof, Phys. Rev. Lett. 77, 3865 (1996), 10.1103/PhysRevLett.77.3865;
 Grimme, Ehrlich and Goerigk, J. Comput. Chem. 32, 1456 (2011), 10.1002/jcc.21759), geomeTRIC (Wang and Song, J. Chem.
 Phys. 144, 214108 (2016), 10.1063/1.4952956) from a GFN2-xTB Hessian. About an hour on two cores; an interrupted run
@@ -30,9 +33,31 @@ HERE = Path(__file__).parent
 METHOD = cqc.DFTMethod(
     "pbe", auxiliary_basis="def2-universal-jfit", dispersion="d3bj", grid_level=1, conv_tol=1e-7
 )
-START = HERE / "cu2au2_tt.xyz"
-RELAXED = HERE / "candidates" / "tt_p_dft.xyz"
+START = HERE / "cu2au2_r_btt.xyz"
+RELAXED = HERE / "candidates" / "core_p_dft.xyz"
+BENZYL = slice(4, 11)  # heavy atoms of a ligand, in the order of its SMILES
 STEP = 0.005  # angstrom, of the numerical Hessian
+
+
+def core_of(cluster: Cluster) -> Cluster:
+    """The cluster with a hydrogen in the place of each benzyl group."""
+    coords = np.asarray(cluster.coords).copy()
+    size = (cluster.natom - 4) // 4
+    kept, symbols = list(range(4)), list(cluster.symbols)
+    for first in range(4, cluster.natom, size):
+        heavy = [first + i for i in range(size) if symbols[first + i] != "H"]
+        ring = heavy[: BENZYL.start] + heavy[BENZYL.stop :]
+        carbon, stump = heavy[3], heavy[BENZYL.start]
+        bond = coords[stump] - coords[carbon]
+        coords[stump] = coords[carbon] + bond * (1.10 * angstrom / np.linalg.norm(bond))
+        hydrogens = [
+            a
+            for a in range(first, first + size)
+            if symbols[a] == "H" and np.linalg.norm(coords[ring] - coords[a], axis=1).min() < 1.25 * angstrom
+        ]
+        symbols[stump] = "H"
+        kept += [*ring, stump, *hydrogens]
+    return Cluster("core", tuple(symbols[a] for a in kept), coords[kept])
 
 
 def gradient(ground: GroundState) -> np.ndarray:
@@ -103,7 +128,9 @@ def gfn2_hessian(cluster: Cluster) -> np.ndarray:
 def main() -> int:
     """Relax and write."""
     part = RELAXED.with_suffix(".part.xyz")
-    cluster = cqc.read_xyz(part if part.exists() else START, charge=0, name="cu2au2_tt")
+    cluster = cqc.read_xyz(part if part.exists() else START, charge=0, name="core")
+    if not part.exists():
+        cluster = core_of(cluster)
     engine = Engine(cluster)
     with tempfile.TemporaryDirectory() as folder:
         hessian = Path(folder) / "hessian.txt"
@@ -115,7 +142,7 @@ def main() -> int:
             convergence_energy=5e-6, convergence_drms=6e-3, convergence_dmax=1.5e-2,
         )  # fmt: skip
     note = (
-        f"Cu2Au2(TT)4, benzyl -> H, core P; PBE-D3(BJ)/def2-SVP minimum, largest force {engine.largest:.4f} "
+        f"Core of cu2au2_r_btt, benzyl -> H; PBE-D3(BJ)/def2-SVP minimum, largest force {engine.largest:.4f} "
         "eV/angstrom. A MODEL, not a crystal structure."
     )
     write_xyz(engine.cluster, RELAXED, comment=note)
