@@ -5,14 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def available_bytes() -> int:
+def available_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Memory that is free for this process: the machine's, or the container's where that is less."""
     free = [_meminfo_available()]
-    limit = _number(Path("/sys/fs/cgroup/memory.max"))
-    used = _number(Path("/sys/fs/cgroup/memory.current"))
+    limit = _number(cgroup / "memory.max")
+    used = _number(cgroup / "memory.current")
     if limit is not None and used is not None:
-        free.append(max(0, limit - used))
+        free.append(max(0, limit - used + _reclaimable(cgroup)))
     return min(free)
+
+
+def _reclaimable(cgroup: Path) -> int:
+    """The part of a container's memory that caches files and is given back when needed."""
+    try:
+        lines = (cgroup / "memory.stat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
 
 
 def _meminfo_available() -> int:

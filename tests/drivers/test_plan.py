@@ -8,6 +8,7 @@ import pytest
 
 import cluster_qc as cqc
 from cluster_qc.drivers import plan as plans
+from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.plan import plan_job
 from cluster_qc.errors import ResourceError
 from cluster_qc.units import angstrom
@@ -52,3 +53,13 @@ def test_refused_before_the_start(monkeypatch, tmp_path):
     with pytest.raises(ResourceError) as refusal:
         plan_job(WATER, METHOD).check(tmp_path)
     assert refusal.value.fix
+
+
+def test_file_cache_of_a_container_counts_as_free(tmp_path):
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("900000\n")
+    assert available_bytes(tmp_path) == 100_000
+    (tmp_path / "memory.stat").write_text("anon 300000\ninactive_file 600000\nactive_file 1\n")
+    assert available_bytes(tmp_path) == 700_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available_bytes(tmp_path) > 1_000_000
