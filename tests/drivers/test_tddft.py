@@ -226,7 +226,7 @@ def test_fitted_kernel_is_close_to_the_one_on_the_grid(ground, spin):
     occupied, virtual = c[:, space.occupied], c[:, space.virtual]
     grid = kernel.GridKernel(space.mole, "pbe0", occupied, grid_level=2, spin=spin)
     matrix = 2.0 * coupling.fitted_kernel(grid, space.tensor)
-    fitted = coupling.FittedCoupling(space.coulomb, matrix.astype(np.float32))
+    fitted = coupling.FittedCoupling(space.coulomb, matrix.astype(np.float32), 0.0)
     u = np.zeros((3, *space.coulomb.shape[1:]), dtype=np.float32)
     u[:, -5:, :5] = np.random.default_rng(1).normal(size=(3, 5, 5))  # what valence excitations are made of
     exact = np.einsum("nia,nia->n", u, grid.apply(u, occupied, virtual))

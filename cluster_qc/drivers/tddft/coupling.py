@@ -66,7 +66,9 @@ class FittedCoupling:
     coulomb: Single
     """`ia` tensor, (naux, nocc, nvir)."""
     matrix: Single
-    """(naux, naux): 2 (singlets only) + 2 F of `fitted_kernel`."""
+    """(naux, naux): `hartree` times one + 2 F of `fitted_kernel`."""
+    hartree: float
+    """2 for singlets, 0 for triplets."""
 
     def apply(self, vectors: Single) -> Single:
         """See `Coupling`."""
@@ -75,9 +77,12 @@ class FittedCoupling:
         return np.asarray((fitted.T @ flat).reshape(vectors.shape))
 
     def diagonal(self) -> Double | float:
-        """Of both terms, without the coupling between different fitting functions."""
-        weights = np.ascontiguousarray(np.diag(self.matrix))
-        return np.asarray(np.einsum("p,pia,pia->ia", weights, self.coulomb, self.coulomb), dtype=np.float64)
+        """Of the Hartree term only: the kernel's own would need the whole matrix for each orbital pair."""
+        if not self.hartree:
+            return 0.0
+        return np.asarray(
+            self.hartree * np.einsum("pia,pia->ia", self.coulomb, self.coulomb), dtype=np.float64
+        )
 
 
 def fitted_kernel(kernel: GridKernel, tensor: RITensor) -> Double:

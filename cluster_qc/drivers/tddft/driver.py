@@ -21,7 +21,7 @@ from cluster_qc.drivers.ri import RITensor
 from cluster_qc.drivers.tddft.coupling import FittedCoupling, GridCoupling, fitted_kernel
 from cluster_qc.drivers.tddft.kernel import GridKernel
 from cluster_qc.drivers.tddft.operator import ResponseOperator
-from cluster_qc.drivers.tddft.solver import Goal, Solution, Subspace, solve
+from cluster_qc.drivers.tddft.solver import Goal, Solution, Subspace, solve, with_margin
 from cluster_qc.drivers.tddft.tensors import ResponseTensors, coulomb_tensor, exchange_tensors
 from cluster_qc.errors import InputError, NotConvergedError, UnavailableError
 from cluster_qc.model import ExcitedStates, GroundState, TDDFTMethod
@@ -34,7 +34,7 @@ _MODEL_TOLERANCE = 1e-2
 _FAST_MODEL_TOLERANCE = 3e-3
 _FAST_ERROR = 0.005 * electronvolt
 _WINDOW_MARGIN = 0.05 * electronvolt  # by which a root of the model may lie too high
-_MODEL_MIN_SIZE = 20_000  # below this many orbital pairs a model saves nothing
+_MODEL_MIN_SIZE = 3_000  # below this many orbital pairs a model saves nothing
 _SUBSPACE_SHARE = 0.4  # of the free memory
 _KERNEL_SHARE = 0.3  # of what then is left, for AO values on the grid
 
@@ -169,7 +169,7 @@ def run_tddft(
         matrix = np.eye(len(space.coulomb)) * hartree
         if kernel_needed:
             matrix += 2.0 * fitted_kernel(kernel(None), space.tensor)
-        coupling = FittedCoupling(space.coulomb, matrix.astype(np.float32))
+        coupling = FittedCoupling(space.coulomb, matrix.astype(np.float32), hartree)
         return ResponseOperator(gaps, [(share, t.model) for share, t in space.exchange], coupling)
 
     saved = _Checkpoint(checkpoint, ground, method)
@@ -178,11 +178,11 @@ def run_tddft(
     start = None
     cheap = model() if gaps.size > _MODEL_MIN_SIZE else None
     if saved.subspace is None and cheap is not None:
-        extra = 0 if method.nstates is None else method.nstates + max(2, method.nstates // 20)
+        extra = None if method.nstates is None else with_margin(method.nstates)
         guess = solve(
             cheap,
             Goal(
-                extra or None,
+                extra,
                 None if method.window is None else method.window + _WINDOW_MARGIN,
                 _FAST_MODEL_TOLERANCE if fast else _MODEL_TOLERANCE,
             ),

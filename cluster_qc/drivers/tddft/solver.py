@@ -18,10 +18,12 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cluster_qc.errors import NotConvergedError
+from cluster_qc.units import electronvolt
 
 Double = NDArray[np.float64]
 Progress = Callable[[float | None, str], None]
 
+_LOOSE = 10.0  # tolerance of the roots beyond the wanted ones
 _INNER = 3  # steps of the model for one of the operator
 _DEPENDENT = 1e-4  # a correction that keeps less of its norm after projection adds nothing
 
@@ -85,12 +87,16 @@ class Goal:
     """If given, a root other than the lowest is done where its estimated error (hartree) is below this."""
 
     def count(self, energies: Double) -> int:
-        """How many of the ascending Ritz values to iterate; a window takes some beyond its end along."""
+        """How many of the ascending Ritz values are wanted."""
         if self.nroots is not None:
             return min(self.nroots, len(energies))
         assert self.window is not None
-        inside = int(np.searchsorted(energies, self.window))
-        return min(inside + 2 + inside // 25, len(energies))
+        return min(max(1, int(np.searchsorted(energies, self.window))), len(energies))
+
+
+def with_margin(count: int) -> int:
+    """How many roots are iterated for `count` wanted ones."""
+    return count + 2 + count // 20
 
 
 def solve(
@@ -148,11 +154,13 @@ def solve(
             start = (guess, guess)
         extend(*start)
     assert space is not None
-    pairs = len(space.u)
+    pairs = started = len(space.u)
     for cycle in range(1, max_cycle + 1):
         energies, cu, cv = _reduced(space, tda)
-        nroots = goal.count(energies) if goal.nroots is None else min(goal.nroots, diagonal.size)
-        energies, cu, cv = energies[:nroots], cu[:, :nroots], cv[:, :nroots]
+        wanted = goal.count(energies)
+        # Some roots beyond are iterated along, loosely, so that none of the wanted ones stays hidden.
+        tracked = min(with_margin(wanted), max(wanted, started), len(energies))
+        energies, cu, cv = energies[:tracked], cu[:, :tracked], cv[:, :tracked]
         u, v = cu.T @ space.u, cv.T @ space.v
         ru = cu.T @ space.pu - energies[:, None] * v
         rv = cv.T @ space.mv - energies[:, None] * u
@@ -164,16 +172,18 @@ def solve(
         done = residuals < goal.tolerance
         if goal.error is not None:
             done[1:] |= errors[1:] < goal.error
-        if len(energies) < nroots:
+        done[wanted:] = residuals[wanted:] < _LOOSE * goal.tolerance
+        if goal.nroots is not None and wanted < min(goal.nroots, diagonal.size):
             done[:] = False
         progress(
-            float(done.sum() / nroots),
-            f"cycle {cycle}: {int(done.sum())} of {nroots} roots, largest residual {residuals.max():.1e}, "
-            f"{pairs} vectors, highest root {energies[-1] * 27.211386:.3f} eV",
+            float(done[:wanted].sum() / wanted),
+            f"cycle {cycle}: {int(done[:wanted].sum())} of {wanted} roots, largest residual "
+            f"{residuals[:wanted].max():.1e}, {pairs} vectors, "
+            f"highest root {energies[wanted - 1] / electronvolt:.3f} eV",
         )
         if done.all() or cycle == max_cycle:
             break
-        if len(space.u) + int((~done).sum()) > max(max_vectors, 4 * nroots):
+        if len(space.u) + int((~done).sum()) > max(max_vectors, 4 * tracked):
             space = _collapsed(space, cu, cv, tda)
         correction = correction_u[~done], correction_v[~done]
         if model is not None:
@@ -182,12 +192,8 @@ def solve(
         if not extend(*correction):
             break
         pairs += len(space.u) - before
-    if goal.window is not None:
-        inside = max(1, int(np.searchsorted(energies, goal.window)))
-        energies, u, v, residuals, errors, done = (
-            values[:inside] for values in (energies, u, v, residuals, errors, done)
-        )
-    return Solution(energies, u, v, residuals, errors, done, pairs)
+    kept = slice(wanted)
+    return Solution(energies[kept], u[kept], v[kept], residuals[kept], errors[kept], done[kept], pairs)
 
 
 def _extended(
