@@ -1,8 +1,8 @@
 """R and S are mirror images: the same energies, opposite rotatory strengths. Each is computed, none is assumed.
 
 `python examples/mirror_image.py [FOLDER]` runs both hands of the 56-atom model (benzyl -> methyl) and compares them
-state by state; a few minutes each on two cores, and at once when FOLDER holds the records already. A stored result is
-in results/mirror_image.json.
+state by state, into FOLDER/mirror_image.json; some ten minutes each on two cores, and at once when FOLDER holds the
+records already.
 """
 
 from __future__ import annotations
