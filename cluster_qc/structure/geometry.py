@@ -1,4 +1,4 @@
-"""Distances between the metals of a cluster."""
+"""Distances between the metals of a cluster; the superposition of two sets of points."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cluster_qc.model import Cluster
+from cluster_qc.model.arrays import FloatArray
 from cluster_qc.model.elements import is_metal
 from cluster_qc.units import angstrom
 
@@ -58,3 +59,14 @@ def mean_distances(cluster: Cluster) -> dict[str, float]:
     for contact in metal_metal_distances(cluster):
         lengths[contact.pair].append(contact.distance / angstrom)
     return {pair: float(np.mean(values)) for pair, values in sorted(lengths.items())}
+
+
+def superposition(moving: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Proper rotation and shift that bring points (n, 3) closest to others: moving @ rotation + shift.
+
+    Kabsch, Acta Cryst. A 32, 922 (1976), 10.1107/S0567739476001873; never a reflection.
+    """
+    a, b = moving.mean(axis=0), target.mean(axis=0)
+    u, _, vt = np.linalg.svd((moving - a).T @ (target - b))
+    rotation = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+    return rotation, b - a @ rotation

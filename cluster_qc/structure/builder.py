@@ -1,0 +1,273 @@
+"""New ligands on a known core: a cluster's ligands replaced by others, its metals and donors kept in place."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from ase.data import atomic_numbers, vdw_radii
+from scipy.spatial.distance import cdist
+
+from cluster_qc.errors import InputError
+from cluster_qc.model import Cluster
+from cluster_qc.model.arrays import FloatArray, IntArray
+from cluster_qc.model.elements import is_metal
+from cluster_qc.structure.bonding import bonds, is_cluster_metal
+from cluster_qc.structure.chirality import core_handedness
+from cluster_qc.structure.conformers import Conformer, conformers, settle
+from cluster_qc.structure.geometry import superposition
+from cluster_qc.structure.ions import with_parts
+from cluster_qc.structure.molecule import hill_formula
+from cluster_qc.structure.sites import BoundLigand, Site, bind, find_sites
+from cluster_qc.units import angstrom
+
+Handedness = Literal["same", "other", "both"]
+
+_TRIALS = 60
+_SHAPES = 12
+_COMBINATIONS = 64
+_ALIKE_ANGSTROM = 0.4
+_CLASH = 0.6
+_SAME_KCAL = 0.01
+_METAL_RADIUS = 2.4
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A start geometry: new ligands on the core, not relaxed."""
+
+    cluster: Cluster
+    held: tuple[int, ...]
+    """Atoms that stand where the core has them: metals, donors, what lies between them, and shared rings."""
+    clearance: float
+    """Smallest distance of two atoms that do not belong together over the sum of their van der Waals radii (2.4
+    angstrom for metals)."""
+    energy_kcal: float
+    """Of the ligands by the force field, without charges, kcal/mol."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A ligand on its site; angstrom."""
+
+    site: Site
+    ligand: BoundLigand
+    positions: FloatArray
+    held: tuple[int, ...]
+    """Atoms on the place of one of the core's."""
+
+    @property
+    def symbols(self) -> list[str]:
+        return [atom.GetSymbol() for atom in self.ligand.molecule.GetAtoms()]
+
+
+def start_geometries(
+    core: Cluster,
+    ligands: str | Sequence[str | None],
+    *,
+    handedness: Handedness = "same",
+    limit: int = 6,
+    name: str | None = None,
+) -> list[Start]:
+    """Put new ligands in the place of a cluster's own.
+
+    The donors of a new ligand and the atoms between them are those that match the old ligand's (elements and bonds), or
+    are marked by atom maps 1, 2, ... in the order of the core's donors (by atomic number of the metal they bind, then
+    their own). As many protons leave the donors as the old ligand's charge asks for. A ring that holds two of these
+    atoms takes the old ligand's pucker where both rings are of one kind; the rest is searched for conformers.
+
+    Parameters
+    ----------
+    core
+        A whole cluster; its ligands say where and how the new ones bind. Single atoms between the metals stay.
+    ligands
+        SMILES of the free ligand, one enantiomer; or one entry for each ligand of the core in their order, None to
+        keep the old one.
+    handedness
+        "same": the core as it is; "other": its mirror image under the same ligands; "both".
+    limit
+        Start geometries for each handedness.
+    name
+        Of the clusters; by default their formula.
+
+    Returns
+    -------
+    list of Start
+        With the core's charge and multiplicity, positions in bohr; metals first, then ligand by ligand. For each
+        handedness by force-field energy.
+
+    Raises
+    ------
+    InputError
+        For a SMILES that is no molecule, leaves a stereocentre open, lacks the old ligand's donors or has them in
+        several ways, or cannot lose the protons; for ligands that overlap whatever their conformers; for a core
+        without ligands.
+    """
+    images = {"same": [core], "other": [core.mirrored()], "both": [core, core.mirrored()]}.get(handedness)
+    if images is None:
+        raise InputError(f"handedness is {handedness!r}", fix="choose 'same', 'other' or 'both'")
+    return [start for image in images for start in _starts(image, ligands, limit, name)]
+
+
+def _starts(core: Cluster, ligands: str | Sequence[str | None], limit: int, name: str | None) -> list[Start]:
+    sites, rest = find_sites(core)
+    drawn = [ligands] * len(sites) if isinstance(ligands, str) else list(ligands)
+    if len(drawn) != len(sites):
+        raise InputError(
+            f"{len(drawn)} ligands were given; {core.name} has {len(sites)}",
+            fix="give one SMILES for all, or one for each ligand of the core",
+        )
+    points = core.coords / angstrom
+    frame = rest + [i for site, smiles in zip(sites, drawn, strict=True) if smiles is None for i in site.atoms]
+    taken = [(site, smiles) for site, smiles in zip(sites, drawn, strict=True) if smiles is not None]
+    if not taken:
+        raise InputError("every ligand is kept, so there is nothing to build")
+    bound = [bind(smiles, site) for site, smiles in taken]
+    classes = _alike(points, [site for site, _ in taken], bound)
+    shapes = [_shapes(bound[members[0]], points) for members in classes]
+    found = []
+    for choice in itertools.islice(itertools.product(*shapes), _COMBINATIONS):
+        placed: dict[int, _Placed] = {}
+        for members, shape in zip(classes, choice, strict=True):
+            placed |= {k: _place(taken[k][0], bound[k], shape, points) for k in members}
+        settled, energy = _settle([placed[k] for k in range(len(taken))], points, frame)
+        start = _start(core, frame, settled, energy, drawn, name)
+        if start is not None and start.clearance >= _CLASH:
+            found.append(start)
+    if not found:
+        raise InputError(
+            f"the ligands {', '.join(sorted({s for s in drawn if s}))} do not fit on {core.name}: in every conformer "
+            "tried two of them overlap, or another atom than the donors comes within bonding distance of a metal",
+            why="such a start geometry relaxes into nonsense",
+            fix="take a core with more room, or a smaller ligand",
+        )
+    found.sort(key=lambda start: start.energy_kcal)
+    return [found[k] for k in _different([start.energy_kcal for start in found])[:limit]]
+
+
+def _different(energies: Sequence[float]) -> list[int]:
+    """Of an ascending list the first of each run of equal values."""
+    return [k for k in range(len(energies)) if k == 0 or energies[k] - energies[k - 1] > _SAME_KCAL]
+
+
+def _shapes(ligand: BoundLigand, points: FloatArray) -> list[Conformer]:
+    """Conformers with the old ligand's pucker, then those with a pucker of their own."""
+    both = [ligand.anchors | ligand.ring, ligand.anchors] if ligand.ring else [ligand.anchors]
+    return [
+        shape
+        for anchors in both
+        for shape in conformers(
+            ligand.molecule, {i: points[place] for i, place in anchors.items()}, trials=_TRIALS, limit=_SHAPES
+        )
+    ]
+
+
+def _alike(points: FloatArray, sites: Sequence[Site], bound: Sequence[BoundLigand]) -> list[list[int]]:
+    """Sites that a rotation carries into each other under the same ligand, so that one set of shapes serves all."""
+    marks = []
+    for site, ligand in zip(sites, bound, strict=True):
+        metals = [m for bonded in site.metals for m in bonded]
+        marks.append(points[[*metals, *ligand.anchors.values(), *ligand.ring.values()]])
+    classes: list[list[int]] = []
+    for k, ligand in enumerate(bound):
+        for members in classes:
+            first = members[0]
+            if ligand.smiles != bound[first].smiles or marks[k].shape != marks[first].shape:
+                continue
+            if [*ligand.anchors, *ligand.ring] != [*bound[first].anchors, *bound[first].ring]:
+                continue
+            rotation, shift = superposition(marks[first], marks[k])
+            misfit = np.sqrt(((marks[first] @ rotation + shift - marks[k]) ** 2).sum(axis=1).mean())
+            if misfit < _ALIKE_ANGSTROM:
+                members.append(k)
+                break
+        else:
+            classes.append([k])
+    return classes
+
+
+def _place(site: Site, ligand: BoundLigand, shape: Conformer, points: FloatArray) -> _Placed:
+    """A shape carried to a site like the one it was found at; its anchors stand where the core has them."""
+    index = list(shape.held)
+    places = ligand.anchors | ligand.ring
+    here = points[[places[i] for i in index]]
+    rotation, shift = superposition(shape.positions[index], here)
+    positions = shape.positions @ rotation + shift
+    positions[index] = here
+    donors = tuple(ligand.anchors)[: len(site.donors)]
+    whole = set(shape.held) == set(places)
+    return _Placed(site, ligand, positions, shape.held if whole else donors)
+
+
+def _settle(
+    trial: Sequence[_Placed], points: FloatArray, frame: Sequence[int]
+) -> tuple[list[_Placed], float]:
+    """All ligands relaxed together by the force field, what they have of the core held; kcal/mol."""
+    positions, energy = settle(
+        [ligand.ligand.molecule for ligand in trial],
+        [ligand.positions for ligand in trial],
+        [ligand.held for ligand in trial],
+        points[list(frame)],
+    )
+    return [replace(ligand, positions=new) for ligand, new in zip(trial, positions, strict=True)], energy
+
+
+def _start(
+    core: Cluster,
+    frame: Sequence[int],
+    placed: Sequence[_Placed],
+    energy: float,
+    drawn: Sequence[str | None],
+    name: str | None,
+) -> Start | None:
+    """The whole cluster, or None if its ligands bind the metals otherwise than the old ones."""
+    points = core.coords / angstrom
+    symbols = [core.symbols[i] for i in frame]
+    parts = [points[list(frame)]]
+    owner = [-1] * len(frame)
+    held = list(range(len(frame)))
+    wanted: set[tuple[int, int]] = set()
+    for k, ligand in enumerate(placed):
+        first = len(symbols)
+        symbols += ligand.symbols
+        parts.append(ligand.positions)
+        owner += [k] * len(ligand.positions)
+        held += [first + i for i in ligand.held]
+        donors = zip(ligand.ligand.anchors, ligand.site.metals, strict=False)
+        wanted |= {(frame.index(m), first + donor) for donor, metals in donors for m in metals}
+    positions = np.vstack(parts)
+    clearance = _clearance(symbols, positions, np.array(owner), {i for _, i in wanted})
+    if clearance < _CLASH:
+        return None
+    written = ", ".join(dict.fromkeys(smiles or "(kept)" for smiles in drawn))
+    cluster = Cluster(
+        name=hill_formula(symbols) if name is None else name,
+        symbols=tuple(symbols),
+        coords=positions * angstrom,
+        charge=core.charge,
+        multiplicity=core.multiplicity,
+        source=f"ligands {written} on the core of {core.source or core.name}",
+    )
+    found = {
+        (i, j)
+        for i, j in bonds(cluster.symbols, cluster.coords)
+        if i < len(frame) <= j and is_cluster_metal(cluster.symbols[i])
+    }
+    if found != wanted or core_handedness(cluster) != core_handedness(core):
+        return None
+    return Start(with_parts(cluster), tuple(held), clearance, energy)
+
+
+def _clearance(symbols: Sequence[str], positions: FloatArray, owner: IntArray, donors: set[int]) -> float:
+    """See `Start.clearance`."""
+    radii = np.array([_METAL_RADIUS if is_metal(s) else vdw_radii[atomic_numbers[s]] for s in symbols])
+    ratio = cdist(positions, positions) / (radii[:, None] + radii)
+    ratio[owner[:, None] == owner] = np.inf
+    bound = np.zeros(len(symbols), dtype=bool)
+    bound[list(donors)] = True
+    ratio[np.ix_(bound, owner < 0)] = np.inf
+    ratio[np.ix_(owner < 0, bound)] = np.inf
+    return float(ratio.min())

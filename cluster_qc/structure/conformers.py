@@ -1,0 +1,176 @@
+"""Shapes of ligands on a core by a force field: conformers of one, then all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
+from rdkit.Geometry import Point3D
+
+from cluster_qc.errors import InputError
+from cluster_qc.model.arrays import FloatArray
+from cluster_qc.structure.geometry import superposition
+
+_SEED = 7
+_SAME_ANGSTROM = 0.5
+_WINDOW_KCAL = 10.0
+_MISFIT_ANGSTROM = 0.15
+# Stands for every metal in the force field, without charge: 3.7 angstrom to carbon, 2.9 to hydrogen.
+_METAL = "[Na+]"
+
+
+@dataclass(frozen=True, eq=False)
+class Conformer:
+    """One shape of a ligand on its site."""
+
+    positions: FloatArray
+    """Of all atoms, (natom, 3), angstrom."""
+    held: tuple[int, ...]
+    """The anchors."""
+    energy_kcal: float
+    """Force-field energy above the lowest shape with the same anchors, kcal/mol."""
+
+
+def conformers(
+    molecule: Chem.Mol, anchors: Mapping[int, FloatArray], *, trials: int, limit: int
+) -> list[Conformer]:
+    """Shapes of the molecule with its anchors held, lowest force-field energy first.
+
+    Distance geometry (ETKDG; Riniker and Landrum, J. Chem. Inf. Model. 55, 2562 (2015), 10.1021/acs.jcim.5b00654), then
+    MMFF94 (UFF where it has no parameters) with the anchors fixed. Shapes within 0.5 angstrom of one another count once,
+    those more than 10 kcal/mol above the lowest are dropped.
+
+    Parameters
+    ----------
+    molecule
+        With all hydrogens.
+    anchors
+        Position (angstrom) of each held atom.
+    trials, limit
+        Shapes tried, and at most returned.
+
+    Raises
+    ------
+    InputError
+        If the molecule has no three-dimensional structure.
+    """
+    mol = Chem.Mol(molecule)
+    places = {i: Point3D(*map(float, point)) for i, point in anchors.items()}
+    found = list(rdDistGeom.EmbedMultipleConfs(mol, trials, randomSeed=_SEED, coordMap=places))
+    if not found:  # the anchors' distances may not suit this ligand
+        found = list(rdDistGeom.EmbedMultipleConfs(mol, trials, randomSeed=_SEED))
+    if not found:
+        raise InputError(
+            f"no three-dimensional structure of {Chem.MolToSmiles(Chem.RemoveHs(molecule))} was found",
+            fix="check its stereochemistry",
+        )
+    held = list(anchors)
+    target = np.array([anchors[i] for i in held])
+    placed = []
+    for conformer_id in found:
+        points = mol.GetConformer(conformer_id).GetPositions()
+        rotation, shift = superposition(points[held], target)
+        points = points @ rotation + shift
+        misfit = float(np.sqrt(((points[held] - target) ** 2).sum(axis=1).mean()))
+        points[held] = target
+        placed.append((misfit, conformer_id, points))
+    best = min(misfit for misfit, _, _ in placed)
+    relaxed = [
+        _settled(mol, conformer_id, points, held)
+        for misfit, conformer_id, points in placed
+        if misfit < best + _MISFIT_ANGSTROM
+    ]
+    relaxed.sort(key=lambda item: item[0])
+    lowest = relaxed[0][0]
+    heavy = Chem.RWMol(mol)  # hydrogens on carbon follow; those on N tell isomers apart
+    for atom in reversed(list(mol.GetAtoms())):
+        if atom.GetAtomicNum() == 1 and atom.GetNeighbors()[0].GetAtomicNum() == 6:
+            heavy.RemoveAtom(atom.GetIdx())
+    kept: list[int] = []
+    result: list[Conformer] = []
+    for energy, conformer_id in relaxed:
+        if energy > lowest + _WINDOW_KCAL or len(result) == limit:
+            break
+        if any(
+            rdMolAlign.CalcRMS(heavy, heavy, prbId=conformer_id, refId=other) < _SAME_ANGSTROM
+            for other in kept
+        ):
+            continue
+        kept.append(conformer_id)
+        result.append(Conformer(mol.GetConformer(conformer_id).GetPositions(), tuple(held), energy - lowest))
+    return result
+
+
+def settle(
+    ligands: Sequence[Chem.Mol],
+    positions: Sequence[FloatArray],
+    held: Sequence[Sequence[int]],
+    metals: FloatArray,
+) -> tuple[list[FloatArray], float]:
+    """Relax ligands on a core together: bonded terms and van der Waals contacts, no charges.
+
+    Parameters
+    ----------
+    ligands, positions, held
+        Molecules with all hydrogens, their positions (angstrom) and the atoms of each that stay.
+    metals
+        Positions of what else stays, (n, 3), angstrom.
+
+    Returns
+    -------
+    positions, energy
+        Of each ligand; kcal/mol.
+    """
+    whole = Chem.MolFromSmiles(".".join([_METAL] * len(metals)))
+    whole.AddConformer(_conformer(metals), assignId=True)
+    fixed = list(range(len(metals)))
+    starts = []
+    for molecule, points, stay in zip(ligands, positions, held, strict=True):
+        part = Chem.Mol(molecule)
+        part.RemoveAllConformers()
+        part.AddConformer(_conformer(points), assignId=True)
+        starts.append(whole.GetNumAtoms())
+        fixed += [starts[-1] + i for i in stay]
+        whole = Chem.CombineMols(whole, part)
+    Chem.SanitizeMol(whole)
+    energy = _minimise(whole, 0, fixed)
+    points = whole.GetConformer().GetPositions()
+    ends = [*starts[1:], len(points)]
+    return [points[start:end] for start, end in zip(starts, ends, strict=True)], energy
+
+
+def _conformer(points: FloatArray) -> Chem.Conformer:
+    conformer = Chem.Conformer(len(points))
+    for i, point in enumerate(points):
+        conformer.SetAtomPosition(i, Point3D(*map(float, point)))
+    return conformer
+
+
+def _minimise(mol: Chem.Mol, conformer_id: int, held: Sequence[int]) -> float:
+    """Relax a conformer in place with atoms held; energy in kcal/mol."""
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
+    if properties is not None:
+        properties.SetMMFFEleTerm(False)
+        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(
+            mol, properties, confId=conformer_id, ignoreInterfragInteractions=False
+        )
+    else:
+        field = rdForceFieldHelpers.UFFGetMoleculeForceField(
+            mol, confId=conformer_id, ignoreInterfragInteractions=False
+        )
+    field.Initialize()
+    for i in held:
+        field.AddFixedPoint(i)
+    field.Minimize(maxIts=1000)
+    return float(field.CalcEnergy())
+
+
+def _settled(mol: Chem.Mol, conformer_id: int, points: FloatArray, held: list[int]) -> tuple[float, int]:
+    """Energy of one conformer, relaxed from `points` with the anchors held, and its number."""
+    conformer = mol.GetConformer(conformer_id)
+    for i, point in enumerate(points):
+        conformer.SetAtomPosition(i, Point3D(*map(float, point)))
+    return _minimise(mol, conformer_id, held), conformer_id
