@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from cluster_qc.model import (
         BandAlignment,
+        Candidate,
         Cluster,
         DFTMethod,
         Excitation,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from cluster_qc.structure.connectivity import find_fragments
     from cluster_qc.structure.geometry import mean_distances
     from cluster_qc.structure.xyz import read_xyz, write_xyz
+    from cluster_qc.workflow.build import build_cluster
 
 _HOMES = {
     "analysis.alignment": ("align_with_ups",),
@@ -81,6 +83,7 @@ _HOMES = {
     ),
     "model": (
         "BandAlignment",
+        "Candidate",
         "Cluster",
         "DFTMethod",
         "ExcitedStates",
@@ -105,11 +108,13 @@ _HOMES = {
     "structure.connectivity": ("find_fragments",),
     "structure.geometry": ("mean_distances",),
     "structure.xyz": ("read_xyz", "write_xyz"),
+    "workflow.build": ("build_cluster",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BandAlignment",
+    "Candidate",
     "Cluster",
     "ClusterQCError",
     "CrystalReport",
@@ -132,6 +137,7 @@ __all__ = [
     "Volume",
     "__version__",
     "align_with_ups",
+    "build_cluster",
     "cip_labels",
     "core_handedness",
     "cotton_bands",

@@ -130,6 +130,48 @@ def structure(
 
 
 @app.command()
+def build(
+    core: Annotated[
+        Path,
+        typer.Option(
+            "--core", metavar="FILE", help="A .cif or .xyz file of a whole cluster; its ligands are replaced."
+        ),
+    ],
+    ligand: Annotated[
+        list[str],
+        typer.Option(
+            "--ligand",
+            metavar="SMILES",
+            help="The free ligand, one enantiomer; repeated, one for each ligand of the core ('keep' leaves one).",
+        ),
+    ],
+    handedness: Annotated[
+        str, typer.Option(metavar="same|other|both", help="The core as it is, its mirror image, or both.")
+    ] = "same",
+    relax: Annotated[
+        str, typer.Option(metavar="none|periphery|full|dft", help="How far the geometries are relaxed.")
+    ] = "periphery",
+    conformers: Annotated[int, typer.Option(metavar="N", help="Start geometries for each handedness.")] = 6,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the candidates go.")
+    ] = Path("candidates"),
+    name: Annotated[str | None, typer.Option(help="Name of the clusters. Default: their formula.")] = None,
+    charge: Annotated[int | None, typer.Option(help="Total charge of the core.")] = None,
+    disorder: Disorder = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
+    """Put a new ligand on a core: conformers and diastereomers, relaxed and ranked; run again to resume."""
+    from cluster_qc.workflow.build import build_from_files, candidates_text
+
+    candidates = build_from_files(
+        core, ligand, handedness=handedness, relax=relax, limit=conformers, name=name,
+        directory=output, charge=charge, disorder=disorder or "major", quiet=quiet,
+    )  # fmt: skip
+    print(candidates_text(candidates))
+    print(f"\nwritten: {output / 'candidates.json'}")
+
+
+@app.command()
 def cd(
     directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of finished runs.")],
     fwhm: Annotated[

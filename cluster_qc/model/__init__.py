@@ -1,6 +1,7 @@
 """Frozen data types: numpy only, checked at construction."""
 
 from cluster_qc.model.alignment import BandAlignment, UPSReference
+from cluster_qc.model.candidate import Candidate
 from cluster_qc.model.cluster import Cluster, Fragment
 from cluster_qc.model.excited_states import (
     Excitation,
@@ -15,6 +16,7 @@ from cluster_qc.model.volume import Volume
 
 __all__ = [
     "BandAlignment",
+    "Candidate",
     "Cluster",
     "DFTMethod",
     "Excitation",

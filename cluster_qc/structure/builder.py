@@ -121,18 +121,21 @@ def _starts(core: Cluster, ligands: str | Sequence[str | None], limit: int, name
             fix="give one SMILES for all, or one for each ligand of the core",
         )
     points = core.coords / angstrom
-    frame = rest + [i for site, smiles in zip(sites, drawn, strict=True) if smiles is None for i in site.atoms]
+    frame = rest + [
+        i for site, smiles in zip(sites, drawn, strict=True) if smiles is None for i in site.atoms
+    ]
     taken = [(site, smiles) for site, smiles in zip(sites, drawn, strict=True) if smiles is not None]
     if not taken:
         raise InputError("every ligand is kept, so there is nothing to build")
     bound = [bind(smiles, site) for site, smiles in taken]
     classes = _alike(points, [site for site, _ in taken], bound)
-    shapes = [_shapes(bound[members[0]], points) for members in classes]
+    shapes = [_shapes(taken[members[0]][0], bound[members[0]], points) for members in classes]
     found = []
     for choice in itertools.islice(itertools.product(*shapes), _COMBINATIONS):
         placed: dict[int, _Placed] = {}
         for members, shape in zip(classes, choice, strict=True):
-            placed |= {k: _place(taken[k][0], bound[k], shape, points) for k in members}
+            first = taken[members[0]][0]
+            placed |= {k: _place(first, taken[k][0], bound[k], shape, points) for k in members}
         settled, energy = _settle([placed[k] for k in range(len(taken))], points, frame)
         start = _start(core, frame, settled, energy, drawn, name)
         if start is not None and start.clearance >= _CLASH:
@@ -153,14 +156,19 @@ def _different(energies: Sequence[float]) -> list[int]:
     return [k for k in range(len(energies)) if k == 0 or energies[k] - energies[k - 1] > _SAME_KCAL]
 
 
-def _shapes(ligand: BoundLigand, points: FloatArray) -> list[Conformer]:
+def _shapes(site: Site, ligand: BoundLigand, points: FloatArray) -> list[Conformer]:
     """Conformers with the old ligand's pucker, then those with a pucker of their own."""
     both = [ligand.anchors | ligand.ring, ligand.anchors] if ligand.ring else [ligand.anchors]
+    metals = [points[list(bonded)].mean(axis=0) for bonded in site.metals]
     return [
         shape
         for anchors in both
         for shape in conformers(
-            ligand.molecule, {i: points[place] for i, place in anchors.items()}, trials=_TRIALS, limit=_SHAPES
+            ligand.molecule,
+            {i: points[place] for i, place in anchors.items()},
+            metals,
+            trials=_TRIALS,
+            limit=_SHAPES,
         )
     ]
 
@@ -189,12 +197,15 @@ def _alike(points: FloatArray, sites: Sequence[Site], bound: Sequence[BoundLigan
     return classes
 
 
-def _place(site: Site, ligand: BoundLigand, shape: Conformer, points: FloatArray) -> _Placed:
-    """A shape carried to a site like the one it was found at; its anchors stand where the core has them."""
+def _place(origin: Site, site: Site, ligand: BoundLigand, shape: Conformer, points: FloatArray) -> _Placed:
+    """A shape carried from the site where it was found to one like it; its anchors stand where the core has them."""
     index = list(shape.held)
     places = ligand.anchors | ligand.ring
     here = points[[places[i] for i in index]]
-    rotation, shift = superposition(shape.positions[index], here)
+    metals = [points[[m for bonded in s.metals for m in bonded]] for s in (origin, site)]
+    rotation, shift = superposition(
+        np.vstack([shape.positions[index], metals[0]]), np.vstack([here, metals[1]])
+    )
     positions = shape.positions @ rotation + shift
     positions[index] = here
     donors = tuple(ligand.anchors)[: len(site.donors)]

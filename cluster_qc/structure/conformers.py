@@ -35,20 +35,27 @@ class Conformer:
 
 
 def conformers(
-    molecule: Chem.Mol, anchors: Mapping[int, FloatArray], *, trials: int, limit: int
+    molecule: Chem.Mol,
+    anchors: Mapping[int, FloatArray],
+    metals: Sequence[FloatArray],
+    *,
+    trials: int,
+    limit: int,
 ) -> list[Conformer]:
     """Shapes of the molecule with its anchors held, lowest force-field energy first.
 
     Distance geometry (ETKDG; Riniker and Landrum, J. Chem. Inf. Model. 55, 2562 (2015), 10.1021/acs.jcim.5b00654), then
-    MMFF94 (UFF where it has no parameters) with the anchors fixed. Shapes within 0.5 angstrom of one another count once,
-    those more than 10 kcal/mol above the lowest are dropped.
+    MMFF94 without charges (UFF where it has no parameters) with the anchors fixed. Shapes within 0.5 angstrom of one
+    another count once, those more than 10 kcal/mol above the lowest are dropped.
 
     Parameters
     ----------
     molecule
         With all hydrogens.
     anchors
-        Position (angstrom) of each held atom.
+        Position (angstrom) of each held atom, donors first.
+    metals
+        For each donor the centre of the metals it binds, angstrom; turns a ligand with a single donor the right way.
     trials, limit
         Shapes tried, and at most returned.
 
@@ -72,7 +79,13 @@ def conformers(
     placed = []
     for conformer_id in found:
         points = mol.GetConformer(conformer_id).GetPositions()
-        rotation, shift = superposition(points[held], target)
+        if len(held) == 1:
+            rotation, shift = superposition(
+                np.array([points[held[0]], points[held[0]] + _open_side(mol, held[0], points)]),
+                np.array([target[0], target[0] + _unit(metals[0] - target[0])]),
+            )
+        else:
+            rotation, shift = superposition(points[held], target)
         points = points @ rotation + shift
         misfit = float(np.sqrt(((points[held] - target) ** 2).sum(axis=1).mean()))
         points[held] = target
@@ -102,6 +115,19 @@ def conformers(
         kept.append(conformer_id)
         result.append(Conformer(mol.GetConformer(conformer_id).GetPositions(), tuple(held), energy - lowest))
     return result
+
+
+def _unit(vector: FloatArray) -> FloatArray:
+    return np.asarray(vector / np.linalg.norm(vector))
+
+
+def _open_side(mol: Chem.Mol, atom: int, points: FloatArray) -> FloatArray:
+    """Unit vector from an atom away from its neighbours."""
+    away = -sum(
+        (_unit(points[n.GetIdx()] - points[atom]) for n in mol.GetAtomWithIdx(atom).GetNeighbors()),
+        start=np.zeros(3),
+    )
+    return _unit(away) if np.linalg.norm(away) > 1e-3 else np.array([0.0, 0.0, 1.0])
 
 
 def settle(

@@ -37,7 +37,7 @@ class Site:
         return int(Chem.GetFormalCharge(self.molecule))
 
     def frame(self) -> tuple[int, ...]:
-        """Donors, then the atoms between them (one donor: its heavy neighbours), as indices into `atoms`."""
+        """Donors, then the atoms between them, as indices into `atoms`."""
         donors = [self.atoms.index(i) for i in self.donors]
         return tuple(_frame(self.molecule, donors))
 
@@ -120,9 +120,7 @@ def bind(smiles: str, site: Site) -> BoundLigand:
     old = site.frame()
     ndonor = len(site.donors)
     mapped = {atom.GetAtomMapNum(): atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetAtomMapNum()}
-    candidates = (
-        [_mapped_frame(molecule, mapped, site, smiles)] if mapped else _matches(molecule, site, old)
-    )
+    candidates = [_mapped_frame(molecule, mapped, site, smiles)] if mapped else _matches(molecule, site, old)
     usable = {}
     for match in candidates:
         acidic = _acidic(molecule, match[:ndonor], surplus)
@@ -140,9 +138,10 @@ def bind(smiles: str, site: Site) -> BoundLigand:
     scores = {match: _strangeness(molecule, match, site, old, usable[match]) for match in usable}
     least = min(scores.values())
     best = [match for match, score in scores.items() if score == least]
-    if len({_signature(match, ranks, ndonor) for match in best}) > 1:
+    ways = len({_signature(match, ranks, ndonor) for match in best})
+    if ways > 1:
         raise InputError(
-            f"{smiles} can bind in {len({_signature(m, ranks, ndonor) for m in best})} ways: it has several {pattern} groups",
+            f"{smiles} can bind in {ways} ways: it has several {pattern} groups",
             why="which atoms bind which metal is not for the program to guess",
             fix="mark the donors by atom maps in the order of the core's donors, e.g. [NH:1] and [S:2]",
         )
@@ -204,9 +203,7 @@ def _matches(molecule: Chem.Mol, site: Site, old: Sequence[int]) -> list[tuple[i
     return list(molecule.GetSubstructMatches(query.GetMol(), uniquify=False, maxMatches=10000))
 
 
-def _mapped_frame(
-    molecule: Chem.Mol, mapped: dict[int, int], site: Site, smiles: str
-) -> tuple[int, ...]:
+def _mapped_frame(molecule: Chem.Mol, mapped: dict[int, int], site: Site, smiles: str) -> tuple[int, ...]:
     """The frame of donors marked 1, 2, ... by atom maps."""
     count = len(site.donors)
     if sorted(mapped) != list(range(1, count + 1)):
@@ -284,9 +281,7 @@ def _signature(match: Sequence[int], ranks: Sequence[int], ndonor: int) -> tuple
     return tuple(ranks[i] for i in match[:ndonor]), tuple(sorted(ranks[i] for i in match[ndonor:]))
 
 
-def _shared_rings(
-    molecule: Chem.Mol, match: Sequence[int], site: Site, old: Sequence[int]
-) -> dict[int, int]:
+def _shared_rings(molecule: Chem.Mol, match: Sequence[int], site: Site, old: Sequence[int]) -> dict[int, int]:
     """Ring atoms of the new ligand that can stand where the old ligand's stand: same size, same kinds of atoms."""
     found: dict[int, int] = {}
     pairs = dict(zip(old, match, strict=True))

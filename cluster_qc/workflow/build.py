@@ -1,0 +1,303 @@
+"""New ligands on a core: start geometries, relaxed, ranked, written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from scipy.constants import k as boltzmann_constant
+from scipy.special import softmax
+
+from cluster_qc.errors import InputError
+from cluster_qc.files import replaced, write_text
+from cluster_qc.model import Candidate, Cluster, DFTMethod
+from cluster_qc.model.elements import atomic_number
+from cluster_qc.structure.bonding import bonds, is_cluster_metal
+from cluster_qc.structure.builder import Handedness, Start, start_geometries
+from cluster_qc.structure.chirality import cip_labels, core_handedness
+from cluster_qc.structure.geometry import mean_distances
+from cluster_qc.structure.ions import with_parts
+from cluster_qc.structure.xyz import read_xyz, write_xyz
+from cluster_qc.units import angstrom, electronvolt, hartree_in_j
+from cluster_qc.workflow.lock import folder_lock
+from cluster_qc.workflow.look import need_structure
+from cluster_qc.workflow.progress import Monitor, Report, monitor
+
+Relax = Literal["none", "periphery", "full", "dft"]
+RELAX: tuple[Relax, ...] = ("none", "periphery", "full", "dft")
+DFT = DFTMethod("pbe", auxiliary_basis="def2-universal-jfit", dispersion="d3bj", grid_level=1, conv_tol=1e-7)
+TEMPERATURE_K = 298.15
+SUMMARY = "candidates.json"
+
+_SAME_ENERGY = 0.002 * electronvolt
+_SAME_DISTANCE = 0.05 * angstrom
+_FORCE = electronvolt / angstrom
+
+
+def build_cluster(
+    core: Cluster,
+    ligand: str | Sequence[str | None],
+    *,
+    handedness: Handedness = "same",
+    relax: Relax = "periphery",
+    limit: int = 6,
+    name: str | None = None,
+    directory: str | Path | None = None,
+    quiet: bool = True,
+) -> tuple[Candidate, ...]:
+    """Put new ligands on a core, relax and rank the conformers and diastereomers.
+
+    Start geometries are those of `structure.builder.start_geometries` (donors by pattern or atom map, conformers by
+    ETKDG and MMFF94). Their energies rank them; without `relax` there is none.
+
+    Parameters
+    ----------
+    core
+        A whole cluster whose ligands are replaced, e.g. read from a CIF.
+    ligand
+        SMILES of the free ligand, one enantiomer; or one entry for each ligand of the core, None to keep the old one.
+    handedness
+        "same": the core as it is; "other": its mirror image under the same ligands; "both".
+    relax
+        "none"; "periphery": GFN2-xTB with metals and donors (and rings that stand as the core's do) held; "full":
+        then all atoms with GFN2-xTB; "dft": then the lowest one of each handedness with PBE-D3(BJ)/def2-SVP.
+    limit
+        Conformers for each handedness.
+    name
+        Of the clusters; by default their formula.
+    directory
+        Where candidates and candidates.json are written; also makes the work resumable.
+    quiet
+        No progress on standard error.
+
+    Returns
+    -------
+    tuple of Candidate
+        Lowest energy first; those that became equal count once. A candidate whose bonds or stereocentres changed while
+        it relaxed is left out, with a line in candidates.json.
+
+    Raises
+    ------
+    InputError
+        As `start_geometries`; or if no candidate kept its bonds.
+    UnavailableError
+        Without the extra that `relax` needs.
+    """
+    if relax not in RELAX:
+        raise InputError(f"relax is {relax!r}", fix=f"choose one of {', '.join(RELAX)}")
+    starts = start_geometries(core, ligand, handedness=handedness, limit=limit, name=name)
+    if directory is None:
+        return _ranked(starts, relax, None, None)[0]
+    folder = Path(directory)
+    with folder_lock(folder), monitor(folder, quiet=quiet) as log:
+        candidates, changed = _ranked(starts, relax, folder / ".work", log)
+        _write(folder, candidates, changed, core, ligand, relax)
+    return candidates
+
+
+def build_from_files(
+    core: Path,
+    ligands: Sequence[str],
+    *,
+    charge: int | None,
+    disorder: str,
+    **options: Any,
+) -> tuple[Candidate, ...]:
+    """`build_cluster` with the core from a .cif or .xyz file and "keep" for None."""
+    need_structure(core)
+    if core.suffix.lower() == ".cif":
+        from cluster_qc.structure.cif import read_cif
+
+        choice: Any = disorder
+        frame = read_cif(core, disorder=choice, charge=charge)
+    else:
+        frame = read_xyz(core, charge=charge or 0)
+    drawn = [None if text == "keep" else text for text in ligands]
+    alone = drawn[0] if len(drawn) == 1 else None
+    return build_cluster(frame, alone if alone is not None else drawn, **options)
+
+
+def _ranked(
+    starts: Sequence[Start], relax: Relax, work: Path | None, log: Monitor | None
+) -> tuple[tuple[Candidate, ...], list[str]]:
+    found: list[Candidate] = []
+    changed: list[str] = []
+    for number, start in enumerate(starts, 1):
+        hand = core_handedness(start.cluster)
+        label = f"candidate {number} of {len(starts)}" + (f", core {hand}" if hand else "")
+        report = log.step(label) if log is not None else None
+        candidate = Candidate(start.cluster, hand, "force field, not relaxed", None, None, None, None, False)
+        if relax != "none":
+            candidate = _stage(candidate, "periphery", start.held, work, report)
+        if relax in ("full", "dft"):
+            candidate = _stage(candidate, "full", (), work, report)
+        if _signature(candidate.cluster) != _signature(start.cluster):
+            changed.append(f"{label}: left out, its bonds or stereocentres changed while it relaxed")
+        else:
+            found.append(candidate)
+    if not found:
+        raise InputError(
+            "no candidate kept its bonds while it relaxed",
+            why="the ligand does not fit this core, or binds in another way",
+            fix="try another core, a smaller ligand, or relax='periphery'",
+        )
+    if relax == "dft":
+        lowest = {c.core_handedness: c for c in sorted(found, key=_energy, reverse=True)}
+        found = [
+            _stage(c, "dft", (), work, log.step(f"DFT, core {c.core_handedness}") if log else None)
+            for c in lowest.values()
+        ]
+    if relax == "none":
+        return tuple(found), changed
+    found.sort(key=_energy)
+    unique: list[Candidate] = []
+    for candidate in found:
+        if not any(_equal(candidate, other) for other in unique):
+            unique.append(candidate)
+    energies = np.array([_energy(c) for c in unique])
+    weights = softmax(-energies * hartree_in_j / (boltzmann_constant * TEMPERATURE_K))
+    return tuple(
+        replace(c, relative_energy=float(energy - energies.min()), weight=float(weight))
+        for c, energy, weight in zip(unique, energies, weights, strict=True)
+    ), changed
+
+
+def _energy(candidate: Candidate) -> float:
+    assert candidate.energy is not None
+    return candidate.energy
+
+
+def _stage(
+    candidate: Candidate, stage: str, held: Sequence[int], work: Path | None, report: Report | None
+) -> Candidate:
+    """Relax by one method; a finished stage is read from `work`, an interrupted one goes on from its last geometry."""
+    from cluster_qc.drivers.optimize import XTB, Relaxation, relax_dft, relax_xtb
+
+    cluster = candidate.cluster
+    done = part = None
+    if work is not None:
+        key = (
+            f"{stage} {cluster.symbols} {cluster.charge} {list(held)} {np.round(cluster.coords, 2).tolist()}"
+        )
+        digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+        done, part = work / f"{digest}.json", work / f"{digest}.part.json"
+        if done.exists():
+            stored = json.loads(done.read_text(encoding="utf-8"))
+            stored["cluster"] = cluster.with_coords(stored.pop("coords_bohr"))
+            return replace(candidate, **stored)
+        if part.exists():
+            cluster = cluster.with_coords(json.loads(part.read_text(encoding="utf-8"))["coords_bohr"])
+
+    def keep(geometry: Cluster, line: str) -> None:
+        if part is not None:
+            write_text(part, json.dumps({"coords_bohr": geometry.coords.tolist(), "line": line}))
+
+    def say(share: float | None, line: str) -> None:
+        if report is not None:
+            report(share, line)
+
+    result: Relaxation
+    if stage == "dft":
+        result = relax_dft(cluster, DFT, keep=keep, progress=say)
+        level = result.level
+    else:
+        result = relax_xtb(cluster, held=held, keep=keep, progress=say)
+        level = f"{XTB}, {len(held)} atoms of the core held" if held else XTB
+    relaxed = replace(
+        candidate, cluster=with_parts(result.cluster), level=level, energy=result.energy,
+        largest_force=result.largest_force, converged=result.converged,
+    )  # fmt: skip
+    if done is not None and part is not None:
+        content = {
+            "coords_bohr": result.cluster.coords.tolist(), "level": level, "energy": result.energy,
+            "largest_force": result.largest_force, "converged": result.converged,
+        }  # fmt: skip
+        write_text(done, json.dumps(content))
+        part.unlink(missing_ok=True)
+    return relaxed
+
+
+def _signature(cluster: Cluster) -> tuple[frozenset[tuple[int, int]], tuple[str, ...]]:
+    """Bonds but those between metals, and CIP labels."""
+    pairs = bonds(cluster.symbols, cluster.coords)
+    kept = frozenset(pair for pair in pairs if not all(is_cluster_metal(cluster.symbols[i]) for i in pair))
+    return kept, tuple(cip_labels(cluster))
+
+
+def _equal(first: Candidate, second: Candidate) -> bool:
+    """Whether two candidates are the same molecule in the same shape, or mirror images: all distances agree."""
+    if abs(_energy(first) - _energy(second)) > _SAME_ENERGY:
+        return False
+    gaps = []
+    for cluster in (first.cluster, second.cluster):
+        numbers = np.array([atomic_number(s) for s in cluster.symbols])
+        i, j = np.triu_indices(cluster.natom, 1)
+        pair = 1000 * np.minimum(numbers[i], numbers[j]) + np.maximum(numbers[i], numbers[j])
+        length = np.linalg.norm(cluster.coords[i] - cluster.coords[j], axis=1)
+        gaps.append(length[np.lexsort((length, pair))])
+    return bool(np.abs(gaps[0] - gaps[1]).max() < _SAME_DISTANCE)
+
+
+def _write(
+    folder: Path,
+    candidates: Sequence[Candidate],
+    changed: Sequence[str],
+    core: Cluster,
+    ligand: str | Sequence[str | None],
+    relax: Relax,
+) -> None:
+    """One XYZ a candidate, in the order of their energies, and candidates.json."""
+    entries = []
+    for rank, c in enumerate(candidates, 1):
+        stem = re.sub(r"[^\w.+-]+", "_", c.cluster.name)
+        file = f"{stem}_{rank:02d}{f'_{c.core_handedness}' if c.core_handedness else ''}.xyz"
+        note = f"{c.cluster.source}; {c.level}. A model, not a crystal structure."
+        with replaced(folder / file) as temporary:
+            write_xyz(c.cluster, temporary, comment=note)
+        entries.append(
+            {
+                "file": file,
+                "formula": c.cluster.formula,
+                "charge": c.cluster.charge,
+                "multiplicity": c.cluster.multiplicity,
+                "core_handedness": c.core_handedness,
+                "cip": cip_labels(c.cluster),
+                "level": c.level,
+                "energy_hartree": c.energy,
+                "relative_energy_ev": None if c.relative_energy is None else c.relative_energy / electronvolt,
+                "weight": c.weight,
+                "largest_force_ev_angstrom": None if c.largest_force is None else c.largest_force / _FORCE,
+                "converged": c.converged,
+                "mean_distance_angstrom": mean_distances(c.cluster),
+            }
+        )
+    content = {
+        "schema_version": 1,
+        "core": core.source or core.name,
+        "ligand": ligand if isinstance(ligand, str) else list(ligand),
+        "relax": relax,
+        "temperature_k": TEMPERATURE_K,
+        "candidates": entries,
+        "warnings": list(changed),
+    }
+    write_text(folder / SUMMARY, json.dumps(content, indent=1) + "\n")
+
+
+def candidates_text(candidates: Sequence[Candidate]) -> str:
+    """The candidates as a table."""
+    lines = [f"{'rank':>4} {'core':>4} {'relative (eV)':>13} {'weight':>7} {'force (eV/A)':>12}  level"]
+    for rank, c in enumerate(candidates, 1):
+        numbers = (
+            "            -       -            -"
+            if c.relative_energy is None or c.weight is None or c.largest_force is None
+            else f"{c.relative_energy / electronvolt:13.3f} {c.weight:7.3f} {c.largest_force / _FORCE:12.3f}"
+        )
+        mark = "" if c.converged or c.energy is None else "  NOT converged"
+        lines.append(f"{rank:>4} {c.core_handedness or '-':>4} {numbers}  {c.level}{mark}")
+    return "\n".join(lines)
