@@ -15,11 +15,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from ase import Atoms
-from ase.constraints import FixAtoms
-from ase.optimize import LBFGS
-from tblite.ase import TBLite
 
+from cluster_qc.drivers.optimize import relax_xtb, xtb_energy
 from cluster_qc.errors import ClusterQCError
 from cluster_qc.model import Cluster
 from cluster_qc.structure import (
@@ -31,13 +28,14 @@ from cluster_qc.structure import (
     read_xyz,
     write_xyz,
 )
-from cluster_qc.units import angstrom
+from cluster_qc.structure.geometry import superposition
+from cluster_qc.units import angstrom, electronvolt
 
 HERE = Path(__file__).parent
 DFT_CORE = HERE / "candidates" / "core_p_dft.xyz"
 # Atoms of a ligand's heterocycle (S=C1NCCS1) in R-BTT and in TT, in the order of the SMILES: S, C, N, C, C, S.
 RING_BTT, RING_TT = (0, 1, 2, 3, 11, 12), (0, 1, 2, 3, 4, 5)
-FMAX_EV_ANGSTROM = 0.005
+FORCE = 0.005 * electronvolt / angstrom
 MEASURED_CU_AU_ANGSTROM = 2.847
 R_BTT = "S=C1N[C@H](Cc2ccccc2)CS1"
 SMALL_MODELS = {
@@ -45,33 +43,16 @@ SMALL_MODELS = {
     "cu2au2_tt": ("S=C1NCCS1", "benzyl -> H, 44 atoms"),
     "cu2au2_tfa": ("S=CN", "thioformamidate, 24 atoms"),
 }
+# Metals, diagonals and donor distances (N, S) of other cores, angstrom, to be relaxed; ligand benzyl -> H.
+OTHER_CORES = {
+    "cu4": (("Cu", "Cu"), (3.8, 3.8), (2.00, 2.25)),
+    "ag2au2": (("Ag", "Au"), (4.9, 3.2), (2.15, 2.35)),
+    "au4": (("Au", "Au"), (4.4, 4.0), (2.10, 2.35)),
+}
 NOTICE = (
     "A MODEL, not the crystal structure CCDC 2288770 (which is not distributed here). To use the deposited "
     "structure, obtain its CIF from the CCDC and give it to cluster-qc run in place of this file."
 )
-
-
-def calculator(cluster: Cluster) -> Atoms:
-    """The cluster as ASE atoms with GFN2-xTB."""
-    atoms = Atoms(list(cluster.symbols), np.asarray(cluster.coords) / angstrom)
-    atoms.calc = TBLite(method="GFN2-xTB", charge=cluster.charge, verbosity=0)
-    return atoms
-
-
-def relax(cluster: Cluster, held: list[int] | None = None) -> Cluster:
-    """The nearest GFN2-xTB minimum, with some atoms held."""
-    atoms = calculator(cluster)
-    atoms.set_constraint(FixAtoms(held or []))
-    LBFGS(atoms, logfile=None).run(fmax=FMAX_EV_ANGSTROM, steps=800)
-    return cluster.with_coords(atoms.positions * angstrom)
-
-
-def superposition(moving: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation and shift that bring points (n, 3) closest to others (Kabsch): moving @ rotation + shift."""
-    a, b = moving.mean(axis=0), target.mean(axis=0)
-    u, _, vt = np.linalg.svd((moving - a).T @ (target - b))
-    rotation = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
-    return rotation, b - a @ rotation
 
 
 def with_core(cluster: Cluster, core: Cluster) -> tuple[Cluster, list[int]]:
@@ -108,19 +89,14 @@ def with_core(cluster: Cluster, core: Cluster) -> tuple[Cluster, list[int]]:
     return cluster.with_coords(new), held
 
 
-def energy_and_force(cluster: Cluster) -> tuple[float, float]:
-    """GFN2-xTB energy (eV) and largest force on an atom (eV/angstrom)."""
-    atoms = calculator(cluster)
-    return float(atoms.get_potential_energy()), float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-
-
 def relaxed_once(start: Cluster, path: Path, what: str) -> tuple[Cluster, float, float]:
     """Relax and write, or take what an earlier call wrote; the numbers are those of the file in either case."""
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        write_xyz(relax(start), path, comment=f"{what}; GFN2-xTB minimum. {NOTICE}")
+        write_xyz(relax_xtb(start, force=FORCE).cluster, path, comment=f"{what}; GFN2-xTB minimum. {NOTICE}")
     cluster = read_xyz(path, charge=start.charge, name=start.name)
-    return cluster, *energy_and_force(cluster)
+    energy, force = xtb_energy(cluster)
+    return cluster, energy / electronvolt, force / electronvolt * angstrom
 
 
 def describe(cluster: Cluster, energy_ev: float, force: float | None = None) -> dict[str, object]:
@@ -131,8 +107,7 @@ def describe(cluster: Cluster, energy_ev: float, force: float | None = None) -> 
         "cip": cip_labels(cluster),
         "gfn2_energy_ev": round(energy_ev, 4),
         **({} if force is None else {"largest_force_ev_angstrom": round(force, 4)}),
-        "mean_au_cu_angstrom": round(mean_distances(cluster)["Au-Cu"], 3),
-        "measured_mean_au_cu_angstrom": MEASURED_CU_AU_ANGSTROM,
+        "mean_distance_angstrom": {pair: round(d, 3) for pair, d in mean_distances(cluster).items()},
         "metal_metal_angstrom": [
             {"pair": d.pair, "distance": round(d.distance / angstrom, 3)}
             for d in metal_metal_distances(cluster, cutoff=5.5 * angstrom)
@@ -213,6 +188,7 @@ def main() -> int:
     results: dict[str, object] = {
         "method": "GFN2-xTB, LBFGS",
         "notice": NOTICE,
+        "measured_mean_au_cu_angstrom": MEASURED_CU_AU_ANGSTROM,
     }
     best: tuple[float, Cluster] | None = None
     for handedness in ("P", "M"):
@@ -239,13 +215,13 @@ def main() -> int:
     if DFT_CORE.exists():
         core = read_xyz(DFT_CORE, charge=0, name="core")
         placed, held = with_core(chosen, core if core_handedness(chosen) == "P" else core.mirrored())
-        chosen = relax(placed, held)
+        chosen = relax_xtb(placed, held=held, force=FORCE).cluster
         level = (
             f"Metals and heterocycles ({len(held)} atoms) as in the PBE-D3(BJ)/def2-SVP minimum of the cluster with "
             "benzyl -> H, held; benzyl groups relaxed with GFN2-xTB."
         )
         results["cu2au2_r_btt with DFT core"] = {
-            **describe(chosen, energy_and_force(chosen)[0]), "held_atoms": len(held), "core": core.source,
+            **describe(chosen, xtb_energy(chosen)[0] / electronvolt), "held_atoms": len(held), "core": core.source,
         }  # fmt: skip
     for name, cluster, hand in (("cu2au2_r_btt", chosen, "R"), ("cu2au2_s_btt", chosen.mirrored(), "S")):
         what = f"Cu2Au2({hand}-BTT)4, core {core_handedness(cluster)}. {level}"
@@ -264,6 +240,16 @@ def main() -> int:
         if name == "cu2au2_r_mtt":
             mirror = f"{what}, mirror image; GFN2-xTB minimum. {NOTICE}"
             write_xyz(relaxed.mirrored(), HERE / "cu2au2_s_mtt.xyz", comment=mirror)
+    for name, (metals, diagonals, donors) in OTHER_CORES.items():
+        start = build_m2m2_cluster(
+            SMALL_MODELS["cu2au2_tt"][0], core=metals, name=name,
+            diagonals=(diagonals[0] * angstrom, diagonals[1] * angstrom),
+            donor_distances=(donors[0] * angstrom, donors[1] * angstrom),
+        )  # fmt: skip
+        what = f"{start.formula}, thiazolidine-2-thionate on another core"
+        relaxed, energy, force = relaxed_once(start, HERE / "cores" / f"{name}.xyz", what)
+        results[f"core {name}"] = describe(relaxed, energy, force)
+        print(name, results[f"core {name}"], flush=True)
     (HERE / "structures.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
 

@@ -1,4 +1,4 @@
-"""Start geometries of M2M'2 clusters: a ligand drawn as SMILES, placed on a planar rhombic core.
+"""Start geometries of M2M'2 and M4 clusters from nothing: a ligand drawn as SMILES, placed on a planar rhombic core.
 
 The core lies in the plane z = 0 with the first metals on the x axis and the second on the y axis. The ligand bridges
 one edge and the operations of D2 make the other three, which leaves opposite ligands on the same side and neighbours on
@@ -24,6 +24,7 @@ from cluster_qc.model.elements import atomic_number, is_metal
 from cluster_qc.structure.chirality import core_handedness
 from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.molecule import hill_formula
+from cluster_qc.structure.sites import find_sites
 from cluster_qc.units import angstrom
 
 THIONE_PATTERN = "[SX1]=[#6]-[#7X3;H1,H2]"
@@ -59,9 +60,10 @@ def build_m2m2_cluster(
     smiles
         The free (protonated) ligand, one enantiomer, e.g. "S=C1N[C@H](Cc2ccccc2)CS1".
     core
-        First and second metal; the ring N of a thione ligand binds the first, its exocyclic S the second.
+        First and second metal, the same twice for M4; the ring N of a thione ligand binds the first, its exocyclic S
+        the second.
     handedness
-        Of the core as `core_handedness` defines it.
+        Of the core as `core_handedness` defines it; with one metal only, counted from its N to its S as from Cu to Au.
     side_torsion
         Torsion in degrees N-C-C-X about the bond from the carbon next to the ring N to its side chain; None takes
         the one of a 15 degree scan that keeps different ligands farthest apart.
@@ -82,8 +84,8 @@ def build_m2m2_cluster(
     Raises
     ------
     InputError
-        For a SMILES or pattern that does not fit, a missing side chain, metals that are not two different ones, or
-        atoms that are not bonded closer than 0.65 times their van der Waals distance (1.56 angstrom for H...H).
+        For a SMILES or pattern that does not fit, a missing side chain, a core that is not two metals, or atoms that
+        are not bonded closer than 0.65 times their van der Waals distance (1.56 angstrom for H...H).
     """
     _check(core, handedness, diagonals, donor_distances)
     ligand = _Ligand(smiles, pattern)
@@ -120,7 +122,9 @@ def build_m2m2_cluster(
         coords=positions * angstrom,
         source=f"{source}; not relaxed",
     )
-    if core_handedness(cluster) != handedness:
+    sites = find_sites(cluster)[0]
+    bridged = len(sites) == 4 and all([len(metals) for metals in site.metals] == [1, 1] for site in sites)
+    if not bridged or (core[0] != core[1] and core_handedness(cluster) != handedness):
         raise InputError(
             f"the ligand {smiles} does not bridge the edges of the core one by one",
             why="another of its atoms comes within bonding distance of a metal, or a donor is out of reach",
@@ -137,11 +141,9 @@ def _check(
 ) -> None:
     if handedness not in ("P", "M"):
         raise InputError(f"handedness is {handedness!r}", fix="choose 'P' or 'M'")
-    if len(core) != 2 or not all(map(is_metal, core)) or core[0] == core[1]:
+    if len(core) != 2 or not all(map(is_metal, core)):
         raise InputError(
-            f"core is {core!r}",
-            why="the core has two metals of each of two elements",
-            fix='give e.g. ("Cu", "Au")',
+            f"core is {core!r}", why="the core has twice two metals", fix='give e.g. ("Cu", "Au")'
         )
     if atomic_number(core[0]) > atomic_number(core[1]):
         raise InputError(

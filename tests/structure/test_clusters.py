@@ -124,7 +124,6 @@ def test_side_torsion_is_kept():
         {"smiles": "CCO"},
         {"smiles": SMALL, "handedness": "X"},
         {"smiles": SMALL, "side_torsion": 60.0},
-        {"smiles": SMALL, "core": ("Cu", "Cu")},
         {"smiles": SMALL, "core": ("Au", "Cu")},
         {"smiles": SMALL, "core": ("Cu", "S")},
         {"smiles": SMALL, "diagonals": (4.77, -1.0)},
@@ -141,6 +140,18 @@ def test_silver_core():
     cluster = build_m2m2_cluster(SMALL, core=("Ag", "Au"), donor_distances=(2.15 * angstrom, 2.35 * angstrom))
     assert cluster.formula == "C12H16Ag2Au2N4S8"
     assert core_handedness(cluster) == "P"
+
+
+def test_cores_of_one_metal():
+    cluster = build_m2m2_cluster(
+        SMALL,
+        core=("Cu", "Cu"),
+        diagonals=(3.8 * angstrom,) * 2,
+        donor_distances=(2.0 * angstrom, 2.25 * angstrom),
+    )
+    assert cluster.formula == "C12H16Cu4N4S8"
+    assert core_handedness(cluster) is None
+    assert [charge for _, charge in ionic_fragments(cluster)] == [1] * 4 + [-1] * 4
 
 
 def test_fragments_of_the_target(r_btt):
