@@ -15,13 +15,13 @@ from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.model.arrays import FloatArray, IntArray
 from cluster_qc.model.elements import is_metal
+from cluster_qc.structure.binding import BoundLigand, Site, bind, find_sites
 from cluster_qc.structure.bonding import bonds, is_cluster_metal
 from cluster_qc.structure.chirality import core_handedness
 from cluster_qc.structure.conformers import Conformer, conformers, settle
 from cluster_qc.structure.geometry import superposition
 from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.molecule import hill_formula
-from cluster_qc.structure.sites import BoundLigand, Site, bind, find_sites
 from cluster_qc.units import angstrom
 
 Handedness = Literal["same", "other", "both"]
