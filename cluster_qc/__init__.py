@@ -12,6 +12,7 @@ from typing import Any as _Any
 if TYPE_CHECKING:
     from cluster_qc.analysis.alignment import align_with_ups
     from cluster_qc.analysis.charge_transfer import transition_character
+    from cluster_qc.analysis.experiment import read_absorption_spectrum, read_cd_spectrum
     from cluster_qc.analysis.fragments import frontier_shares, orbital_shares
     from cluster_qc.analysis.rotatory import dissymmetry_factors, rotatory_strengths
     from cluster_qc.analysis.spectra import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         ExcitedStates,
         Fragment,
         GroundState,
+        MeasuredSpectrum,
         NaturalTransitionOrbitals,
         Record,
         Spectrum,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "analysis.alignment": ("align_with_ups",),
     "analysis.charge_transfer": ("transition_character",),
+    "analysis.experiment": ("read_absorption_spectrum", "read_cd_spectrum"),
     "analysis.fragments": ("frontier_shares", "orbital_shares"),
     "analysis.rotatory": ("dissymmetry_factors", "rotatory_strengths"),
     "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
@@ -87,6 +90,7 @@ _HOMES = {
         "Excitation",
         "Fragment",
         "GroundState",
+        "MeasuredSpectrum",
         "NaturalTransitionOrbitals",
         "Record",
         "Spectrum",
@@ -119,6 +123,7 @@ __all__ = [
     "Fragment",
     "GroundState",
     "InputError",
+    "MeasuredSpectrum",
     "NaturalTransitionOrbitals",
     "NotConvergedError",
     "Record",
@@ -148,6 +153,8 @@ __all__ = [
     "plot_cd",
     "plot_levels",
     "plot_orbital",
+    "read_absorption_spectrum",
+    "read_cd_spectrum",
     "read_cif",
     "read_xyz",
     "rotatory_strengths",

@@ -1,4 +1,4 @@
-"""A broadened spectrum with the sticks it was made from."""
+"""Simulated spectra with the sticks they were made from, and measured ones."""
 
 from __future__ import annotations
 
@@ -50,3 +50,27 @@ class Spectrum:
     def with_values(self, values: FloatArray) -> Spectrum:
         """A copy with other values on the same energies."""
         return replace(self, values=values)
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredSpectrum:
+    """A measured absorption or circular dichroism curve against photon energy."""
+
+    kind: Literal["absorption", "cd"]
+    energies: FloatArray
+    """Photon energies, hartree, ascending, (npoint,)."""
+    values: FloatArray
+    """epsilon or delta_epsilon in L/(mol cm), or, if `relative`, something proportional to it, (npoint,)."""
+    relative: bool = False
+    """True if only the shape means something: a film, or a solution of unknown concentration or path length."""
+    source: str = ""
+    """The file, or a citation."""
+    remarks: tuple[str, ...] = ()
+    """Every assumption made when it was read."""
+
+    def __post_init__(self) -> None:
+        n = len(self.energies)
+        for name in ("energies", "values"):
+            object.__setattr__(self, name, frozen(getattr(self, name), (n,), name))
+        if n < 2 or not self.energies[0] > 0 or not (np.diff(self.energies) > 0).all():
+            raise InputError("the energies of a measured curve must be positive and ascend")
