@@ -12,6 +12,14 @@ from typing import Any as _Any
 if TYPE_CHECKING:
     from cluster_qc.analysis.alignment import align_with_ups
     from cluster_qc.analysis.charge_transfer import transition_character
+    from cluster_qc.analysis.comparison import (
+        CDComparison,
+        UVShift,
+        compare_cd,
+        fit_uv_shift,
+        shift_sensitivity,
+    )
+    from cluster_qc.analysis.cotton import CottonMatch, match_cotton_bands, measured_cotton_bands
     from cluster_qc.analysis.experiment import read_absorption_spectrum, read_cd_spectrum
     from cluster_qc.analysis.fragments import frontier_shares, orbital_shares
     from cluster_qc.analysis.rotatory import dissymmetry_factors, rotatory_strengths
@@ -65,6 +73,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "analysis.alignment": ("align_with_ups",),
     "analysis.charge_transfer": ("transition_character",),
+    "analysis.comparison": ("CDComparison", "UVShift", "compare_cd", "fit_uv_shift", "shift_sensitivity"),
+    "analysis.cotton": ("CottonMatch", "match_cotton_bands", "measured_cotton_bands"),
     "analysis.experiment": ("read_absorption_spectrum", "read_cd_spectrum"),
     "analysis.fragments": ("frontier_shares", "orbital_shares"),
     "analysis.rotatory": ("dissymmetry_factors", "rotatory_strengths"),
@@ -114,8 +124,10 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BandAlignment",
+    "CDComparison",
     "Cluster",
     "ClusterQCError",
+    "CottonMatch",
     "CrystalReport",
     "DFTMethod",
     "Excitation",
@@ -133,19 +145,24 @@ __all__ = [
     "StructureError",
     "TDDFTMethod",
     "UPSReference",
+    "UVShift",
     "UnavailableError",
     "Volume",
     "__version__",
     "align_with_ups",
     "cip_labels",
+    "compare_cd",
     "core_handedness",
     "cotton_bands",
     "dissymmetry_factors",
     "find_fragments",
+    "fit_uv_shift",
     "frontier_shares",
     "inspect_cif",
     "load",
+    "match_cotton_bands",
     "mean_distances",
+    "measured_cotton_bands",
     "natural_transition_orbitals",
     "orbital_shares",
     "orbital_volume",
@@ -161,6 +178,7 @@ __all__ = [
     "run_scf",
     "run_tddft",
     "save",
+    "shift_sensitivity",
     "simulate_absorption",
     "simulate_cd",
     "text_report",

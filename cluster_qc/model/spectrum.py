@@ -29,6 +29,8 @@ class Spectrum:
     """Full width at half maximum, hartree."""
     shift: float = 0.0
     """Added to every excitation energy before broadening, hartree."""
+    shift_origin: str = "none"
+    """Where the shift comes from: "none", "given", or what it was fitted on."""
     gauge: str = "length"
     remarks: tuple[str, ...] = ()
 
