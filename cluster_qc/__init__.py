@@ -20,8 +20,10 @@ if TYPE_CHECKING:
         shift_sensitivity,
     )
     from cluster_qc.analysis.cotton import CottonMatch, match_cotton_bands, measured_cotton_bands
+    from cluster_qc.analysis.dissymmetry import DissymmetryCurve, dissymmetry_curve
     from cluster_qc.analysis.experiment import read_absorption_spectrum, read_cd_spectrum
     from cluster_qc.analysis.fragments import frontier_shares, orbital_shares
+    from cluster_qc.analysis.jcamp import jcamp_text
     from cluster_qc.analysis.rotatory import dissymmetry_factors, rotatory_strengths
     from cluster_qc.analysis.spectra import (
         cotton_bands,
@@ -75,8 +77,10 @@ _HOMES = {
     "analysis.charge_transfer": ("transition_character",),
     "analysis.comparison": ("CDComparison", "UVShift", "compare_cd", "fit_uv_shift", "shift_sensitivity"),
     "analysis.cotton": ("CottonMatch", "match_cotton_bands", "measured_cotton_bands"),
+    "analysis.dissymmetry": ("DissymmetryCurve", "dissymmetry_curve"),
     "analysis.experiment": ("read_absorption_spectrum", "read_cd_spectrum"),
     "analysis.fragments": ("frontier_shares", "orbital_shares"),
+    "analysis.jcamp": ("jcamp_text",),
     "analysis.rotatory": ("dissymmetry_factors", "rotatory_strengths"),
     "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
     "drivers.nto": ("natural_transition_orbitals",),
@@ -130,6 +134,7 @@ __all__ = [
     "CottonMatch",
     "CrystalReport",
     "DFTMethod",
+    "DissymmetryCurve",
     "Excitation",
     "ExcitedStates",
     "Fragment",
@@ -154,11 +159,13 @@ __all__ = [
     "compare_cd",
     "core_handedness",
     "cotton_bands",
+    "dissymmetry_curve",
     "dissymmetry_factors",
     "find_fragments",
     "fit_uv_shift",
     "frontier_shares",
     "inspect_cif",
+    "jcamp_text",
     "load",
     "match_cotton_bands",
     "mean_distances",

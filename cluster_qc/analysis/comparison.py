@@ -28,6 +28,7 @@ AGREES_FROM = 0.5
 """A computed CD curve agrees with the measured one from this similarity on; below -0.5 its mirror image does."""
 
 _FEWEST_WIDTHS = 2.0
+_VANISHING_LMOLCM = 1e-3  # below any instrument
 _POINTS_PER_FWHM = 40
 # Two curves of independent random Gaussian lines of width sigma have overlaps of variance
 # (1/L) * integral exp(-t^2 / (2 sigma^2)) dt = sqrt(2 pi) sigma / L over a range L; the integrand is the product of
@@ -88,6 +89,11 @@ def compare_cd(computed: Spectrum, measured: MeasuredSpectrum) -> CDComparison:
     for curve, name in ((computed, "computed"), (measured, "measured")):
         if curve.kind != "cd":
             raise InputError(f"the {name} curve is {curve.kind}, not CD")
+    if not np.abs(computed.values).max() > _VANISHING_LMOLCM:
+        raise InputError(
+            "the computed CD vanishes, so there is nothing to compare",
+            why="the molecule is achiral, or so symmetric that only numerical noise is left",
+        )
     grid = _common_grid(
         max(computed.energies[0], measured.energies[0]),
         min(computed.energies[-1], measured.energies[-1]),

@@ -165,7 +165,14 @@ def _read_table(path: Path, kind: str, x_unit: str | None, y_unit: str | None) -
         raise InputError(f"y_unit is {y_unit!r}; it is one of {', '.join(known)}")
     header, rows = _parse(path, _text(path))
     first = rows[0][0]
-    x_name, x_column, y_name, y_column = _columns(kind, header, len(rows[0][1]), x_unit, y_unit)
+    labels = _labels(header)
+    factors = {labels.get(name, "1.0") for name in ("XFACTOR", "YFACTOR")}
+    if "Y..Y" in labels.get("XYDATA", "").upper() or not factors <= {"1", "1.0"}:
+        raise InputError(
+            f"{path}:{first}: packed or scaled JCAMP-DX data are not read",
+            fix="export the curve as a table of two columns",
+        )
+    x_name, x_column, y_name, y_column = _columns(kind, labels, header, len(rows[0][1]), x_unit, y_unit)
     remarks = []
     found_x = x_unit or _match(_X_UNITS, x_name)
     if found_x == "wavelength":
@@ -289,14 +296,19 @@ def _match(units: tuple[tuple[str, str], ...], name: str) -> str | None:
     return next((unit for unit, pattern in units if re.search(pattern, name, re.IGNORECASE)), None)
 
 
-def _columns(
-    kind: str, header: list[str], ncolumn: int, x_unit: str | None, y_unit: str | None
-) -> tuple[str, int, str, int]:
-    """The texts that hold the unit of x and of y, and their columns."""
-    labels = {}
+def _labels(header: list[str]) -> dict[str, str]:
+    """The labelled lines of a spectrometer's header: "LABEL value" with a tab, comma or equals sign between."""
+    found = {}
     for line in header:
         label, _, value = line.replace("=", "\t", 1).replace(",", "\t", 1).partition("\t")
-        labels[label.strip(" #").upper()] = value.strip()
+        found[label.strip(" #").upper()] = value.strip()
+    return found
+
+
+def _columns(
+    kind: str, labels: dict[str, str], header: list[str], ncolumn: int, x_unit: str | None, y_unit: str | None
+) -> tuple[str, int, str, int]:
+    """The texts that hold the unit of x and of y, and their columns."""
     if "XUNITS" in labels and "YUNITS" in labels:
         return labels["XUNITS"], 0, labels["YUNITS"], 1
     for line in reversed(header):

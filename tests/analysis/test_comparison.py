@@ -92,6 +92,8 @@ def test_only_the_common_range_is_compared_and_it_is_told(cd):
         compare_cd(cd, far)
     with pytest.raises(InputError, match="zero in the common range"):
         compare_cd(cd, measured(cd, np.zeros_like(cd.values)))
+    with pytest.raises(InputError, match="computed CD vanishes"):
+        compare_cd(cd.with_values(1e-9 * cd.values), measured(cd))
     with pytest.raises(InputError, match="is absorption, not CD"):
         compare_cd(cd, replace(measured(cd), kind="absorption"))
 
