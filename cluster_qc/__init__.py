@@ -19,6 +19,12 @@ if TYPE_CHECKING:
         fit_uv_shift,
         shift_sensitivity,
     )
+    from cluster_qc.analysis.conformers import (
+        BoltzmannWeights,
+        average_spectra,
+        boltzmann_weights,
+        film_spectrum,
+    )
     from cluster_qc.analysis.cotton import CottonMatch, match_cotton_bands, measured_cotton_bands
     from cluster_qc.analysis.dissymmetry import DissymmetryCurve, dissymmetry_curve
     from cluster_qc.analysis.experiment import read_absorption_spectrum, read_cd_spectrum
@@ -76,6 +82,7 @@ _HOMES = {
     "analysis.alignment": ("align_with_ups",),
     "analysis.charge_transfer": ("transition_character",),
     "analysis.comparison": ("CDComparison", "UVShift", "compare_cd", "fit_uv_shift", "shift_sensitivity"),
+    "analysis.conformers": ("BoltzmannWeights", "average_spectra", "boltzmann_weights", "film_spectrum"),
     "analysis.cotton": ("CottonMatch", "match_cotton_bands", "measured_cotton_bands"),
     "analysis.dissymmetry": ("DissymmetryCurve", "dissymmetry_curve"),
     "analysis.experiment": ("read_absorption_spectrum", "read_cd_spectrum"),
@@ -128,6 +135,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BandAlignment",
+    "BoltzmannWeights",
     "CDComparison",
     "Cluster",
     "ClusterQCError",
@@ -155,12 +163,15 @@ __all__ = [
     "Volume",
     "__version__",
     "align_with_ups",
+    "average_spectra",
+    "boltzmann_weights",
     "cip_labels",
     "compare_cd",
     "core_handedness",
     "cotton_bands",
     "dissymmetry_curve",
     "dissymmetry_factors",
+    "film_spectrum",
     "find_fragments",
     "fit_uv_shift",
     "frontier_shares",

@@ -56,7 +56,8 @@ def _block(spectrum: Spectrum, title: str) -> str:
     y = [value for _, value in points]
     notes = [
         f"simulated: {spectrum.shape} lines, fwhm {spectrum.fwhm / electronvolt:.4f} eV, "
-        f"shift {spectrum.shift / electronvolt:+.4f} eV ({spectrum.shift_origin}), {spectrum.gauge} gauge",
+        f"shift {spectrum.shift / electronvolt:+.4f} eV ({spectrum.shift_origin}), {spectrum.gauge} gauge, "
+        f"{spectrum.sample}",
         *spectrum.remarks,
     ]
     return "\n".join(

@@ -196,16 +196,19 @@ def _vertex(x: FloatArray, y: FloatArray) -> tuple[float, float]:
 
 
 def write_spectrum_csv(spectrum: Spectrum, path: str | Path) -> None:
-    """Write energy, wavelength and value columns, units in the header, the conditions in "#" lines above.
+    """Write energy, wavelength, value and uncertainty columns, units in the header, the conditions in "#" lines above.
 
     Raises
     ------
     StorageError
         If the file cannot be written.
     """
-    column = "delta_epsilon_lmolcm" if spectrum.kind == "cd" else "epsilon_lmolcm"
+    columns = {"delta_epsilon_lmolcm" if spectrum.kind == "cd" else "epsilon_lmolcm": spectrum.values}
+    if spectrum.uncertainty is not None:
+        columns["uncertainty_lmolcm"] = spectrum.uncertainty
+    table = np.column_stack([spectrum.energies, *columns.values()]).tolist()
     notes = [
-        f"{spectrum.kind} simulated from {len(spectrum.stick_energies)} vertical excitations",
+        f"{spectrum.kind} simulated from {len(spectrum.stick_energies)} vertical excitations, {spectrum.sample}",
         f"{spectrum.shape} lines, fwhm {spectrum.fwhm / electronvolt:.4f} eV, "
         f"shift {spectrum.shift / electronvolt:+.4f} eV, {spectrum.gauge} gauge",
         *spectrum.remarks,
@@ -214,10 +217,14 @@ def write_spectrum_csv(spectrum: Spectrum, path: str | Path) -> None:
         with open(path, "w", encoding="utf-8", newline="") as stream:
             stream.writelines(f"# {' '.join(note.split())}\n" for note in notes)
             writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["energy_ev", "wavelength_nm", column])
-            for energy, value in zip(spectrum.energies.tolist(), spectrum.values.tolist(), strict=True):
+            writer.writerow(["energy_ev", "wavelength_nm", *columns])
+            for energy, *values in table:
                 writer.writerow(
-                    [f"{energy / electronvolt:.6f}", f"{wavelength_nm(energy):.4f}", f"{value:.8g}"]
+                    [
+                        f"{energy / electronvolt:.6f}",
+                        f"{wavelength_nm(energy):.4f}",
+                        *(f"{v:.8g}" for v in values),
+                    ]
                 )
     except OSError as error:
         raise StorageError(

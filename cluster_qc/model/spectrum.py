@@ -33,6 +33,10 @@ class Spectrum:
     """Where the shift comes from: "none", "given", or what it was fitted on."""
     gauge: str = "length"
     remarks: tuple[str, ...] = ()
+    uncertainty: FloatArray | None = None
+    """One standard deviation of `values`, (npoint,); None if it was not estimated."""
+    sample: str = "one geometry"
+    """What the spectrum stands for, e.g. a film or a solution; see `conformers`."""
 
     def __post_init__(self) -> None:
         n = len(self.energies)
@@ -44,6 +48,8 @@ class Spectrum:
             ("stick_strengths", m),
         ):
             object.__setattr__(self, name, frozen(getattr(self, name), (size,), name))
+        if self.uncertainty is not None:
+            object.__setattr__(self, "uncertainty", frozen(self.uncertainty, (n,), "uncertainty"))
         if self.fwhm <= 0:
             raise InputError(f"fwhm is {self.fwhm}; a width is positive")
         if n > 1 and not (np.diff(self.energies) > 0).all():

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cluster_qc.model import MeasuredSpectrum, Spectrum
+from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import electronvolt, rotatory_strength_cgs, wavelength_nm
 
 
@@ -40,7 +41,7 @@ def plot_cd(
     curves = _as_sequence(spectra)
     _plot_curves(ax, curves, labels)
     ax.axhline(0.0, color="0.6", lw=0.6, zorder=0)
-    limit = max((float(np.abs(s.values).max()) for s in curves), default=0.0) or 1.0
+    limit = max((float((np.abs(s.values) + _uncertainty(s)).max()) for s in curves), default=0.0) or 1.0
     if measured is not None:
         limit = _plot_measured(ax, measured, limit)
     ax.set_ylim(-1.2 * limit, 1.2 * limit)
@@ -84,6 +85,9 @@ def _plot_curves(ax: Axes, curves: Sequence[Spectrum], labels: Sequence[str]) ->
         label = labels[index] if index < len(labels) else None
         nm = [wavelength_nm(energy) for energy in spectrum.energies.tolist()]
         ax.plot(nm, spectrum.values, color=f"C{index}", label=label, zorder=3)
+        if spectrum.uncertainty is not None:
+            low, high = spectrum.values - spectrum.uncertainty, spectrum.values + spectrum.uncertainty
+            ax.fill_between(nm, low, high, color=f"C{index}", alpha=0.2, lw=0, zorder=2)
     if curves:
         ax.set_xlim(
             min(wavelength_nm(float(s.energies[-1])) for s in curves),
@@ -92,6 +96,10 @@ def _plot_curves(ax: Axes, curves: Sequence[Spectrum], labels: Sequence[str]) ->
     ax.set_xlabel("wavelength / nm")
     if labels:
         ax.legend(loc="upper right")
+
+
+def _uncertainty(spectrum: Spectrum) -> FloatArray | float:
+    return 0.0 if spectrum.uncertainty is None else spectrum.uncertainty
 
 
 def _plot_measured(ax: Axes, measured: MeasuredSpectrum, limit: float) -> float:
