@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cluster_qc.analysis.fragments import frontier_shares, orbital_shares
     from cluster_qc.analysis.jcamp import jcamp_text
     from cluster_qc.analysis.rotatory import dissymmetry_factors, rotatory_strengths
+    from cluster_qc.analysis.rotatory_parts import RotatoryParts, rotatory_parts
     from cluster_qc.analysis.spectra import (
         cotton_bands,
         simulate_absorption,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from cluster_qc.drivers.nto import natural_transition_orbitals
     from cluster_qc.drivers.scf import run_scf
     from cluster_qc.drivers.tddft import run_tddft
+    from cluster_qc.drivers.transition import moment_integrals
     from cluster_qc.drivers.volume import orbital_volume, write_cube
     from cluster_qc.errors import (
         ClusterQCError,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
         Fragment,
         GroundState,
         MeasuredSpectrum,
+        MomentIntegrals,
         NaturalTransitionOrbitals,
         Record,
         Spectrum,
@@ -89,10 +92,12 @@ _HOMES = {
     "analysis.fragments": ("frontier_shares", "orbital_shares"),
     "analysis.jcamp": ("jcamp_text",),
     "analysis.rotatory": ("dissymmetry_factors", "rotatory_strengths"),
+    "analysis.rotatory_parts": ("RotatoryParts", "rotatory_parts"),
     "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
     "drivers.nto": ("natural_transition_orbitals",),
     "drivers.scf": ("run_scf",),
     "drivers.tddft": ("run_tddft",),
+    "drivers.transition": ("moment_integrals",),
     "drivers.volume": ("orbital_volume", "write_cube"),
     "errors": (
         "ClusterQCError",
@@ -112,6 +117,7 @@ _HOMES = {
         "Fragment",
         "GroundState",
         "MeasuredSpectrum",
+        "MomentIntegrals",
         "NaturalTransitionOrbitals",
         "Record",
         "Spectrum",
@@ -149,10 +155,12 @@ __all__ = [
     "GroundState",
     "InputError",
     "MeasuredSpectrum",
+    "MomentIntegrals",
     "NaturalTransitionOrbitals",
     "NotConvergedError",
     "Record",
     "ResourceError",
+    "RotatoryParts",
     "Spectrum",
     "StorageError",
     "StructureError",
@@ -181,6 +189,7 @@ __all__ = [
     "match_cotton_bands",
     "mean_distances",
     "measured_cotton_bands",
+    "moment_integrals",
     "natural_transition_orbitals",
     "orbital_shares",
     "orbital_volume",
@@ -192,6 +201,7 @@ __all__ = [
     "read_cd_spectrum",
     "read_cif",
     "read_xyz",
+    "rotatory_parts",
     "rotatory_strengths",
     "run_scf",
     "run_tddft",
