@@ -12,8 +12,26 @@ from typing import Any as _Any
 if TYPE_CHECKING:
     from cluster_qc.analysis.alignment import align_with_ups
     from cluster_qc.analysis.charge_transfer import transition_character
+    from cluster_qc.analysis.comparison import (
+        CDComparison,
+        UVShift,
+        compare_cd,
+        fit_uv_shift,
+        shift_sensitivity,
+    )
+    from cluster_qc.analysis.conformers import (
+        BoltzmannWeights,
+        average_spectra,
+        boltzmann_weights,
+        film_spectrum,
+    )
+    from cluster_qc.analysis.cotton import CottonMatch, match_cotton_bands, measured_cotton_bands
+    from cluster_qc.analysis.dissymmetry import DissymmetryCurve, dissymmetry_curve
+    from cluster_qc.analysis.experiment import read_absorption_spectrum, read_cd_spectrum
     from cluster_qc.analysis.fragments import frontier_shares, orbital_shares
+    from cluster_qc.analysis.jcamp import jcamp_text
     from cluster_qc.analysis.rotatory import dissymmetry_factors, rotatory_strengths
+    from cluster_qc.analysis.rotatory_parts import RotatoryParts, rotatory_parts
     from cluster_qc.analysis.spectra import (
         cotton_bands,
         simulate_absorption,
@@ -23,6 +41,7 @@ if TYPE_CHECKING:
     from cluster_qc.drivers.nto import natural_transition_orbitals
     from cluster_qc.drivers.scf import run_scf
     from cluster_qc.drivers.tddft import run_tddft
+    from cluster_qc.drivers.transition import moment_integrals
     from cluster_qc.drivers.volume import orbital_volume, write_cube
     from cluster_qc.errors import (
         ClusterQCError,
@@ -42,6 +61,8 @@ if TYPE_CHECKING:
         ExcitedStates,
         Fragment,
         GroundState,
+        MeasuredSpectrum,
+        MomentIntegrals,
         NaturalTransitionOrbitals,
         Record,
         Spectrum,
@@ -65,12 +86,20 @@ if TYPE_CHECKING:
 _HOMES = {
     "analysis.alignment": ("align_with_ups",),
     "analysis.charge_transfer": ("transition_character",),
+    "analysis.comparison": ("CDComparison", "UVShift", "compare_cd", "fit_uv_shift", "shift_sensitivity"),
+    "analysis.conformers": ("BoltzmannWeights", "average_spectra", "boltzmann_weights", "film_spectrum"),
+    "analysis.cotton": ("CottonMatch", "match_cotton_bands", "measured_cotton_bands"),
+    "analysis.dissymmetry": ("DissymmetryCurve", "dissymmetry_curve"),
+    "analysis.experiment": ("read_absorption_spectrum", "read_cd_spectrum"),
     "analysis.fragments": ("frontier_shares", "orbital_shares"),
+    "analysis.jcamp": ("jcamp_text",),
     "analysis.rotatory": ("dissymmetry_factors", "rotatory_strengths"),
+    "analysis.rotatory_parts": ("RotatoryParts", "rotatory_parts"),
     "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
     "drivers.nto": ("natural_transition_orbitals",),
     "drivers.scf": ("run_scf",),
     "drivers.tddft": ("run_tddft",),
+    "drivers.transition": ("moment_integrals",),
     "drivers.volume": ("orbital_volume", "write_cube"),
     "errors": (
         "ClusterQCError",
@@ -90,6 +119,8 @@ _HOMES = {
         "Excitation",
         "Fragment",
         "GroundState",
+        "MeasuredSpectrum",
+        "MomentIntegrals",
         "NaturalTransitionOrbitals",
         "Record",
         "Spectrum",
@@ -114,39 +145,57 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BandAlignment",
+    "BoltzmannWeights",
+    "CDComparison",
     "Candidate",
     "Cluster",
     "ClusterQCError",
+    "CottonMatch",
     "CrystalReport",
     "DFTMethod",
+    "DissymmetryCurve",
     "Excitation",
     "ExcitedStates",
     "Fragment",
     "GroundState",
     "InputError",
+    "MeasuredSpectrum",
+    "MomentIntegrals",
     "NaturalTransitionOrbitals",
     "NotConvergedError",
     "Record",
     "ResourceError",
+    "RotatoryParts",
     "Spectrum",
     "StorageError",
     "StructureError",
     "TDDFTMethod",
     "UPSReference",
+    "UVShift",
     "UnavailableError",
     "Volume",
     "__version__",
     "align_with_ups",
+    "average_spectra",
+    "boltzmann_weights",
     "build_cluster",
     "cip_labels",
+    "compare_cd",
     "core_handedness",
     "cotton_bands",
+    "dissymmetry_curve",
     "dissymmetry_factors",
+    "film_spectrum",
     "find_fragments",
+    "fit_uv_shift",
     "frontier_shares",
     "inspect_cif",
+    "jcamp_text",
     "load",
+    "match_cotton_bands",
     "mean_distances",
+    "measured_cotton_bands",
+    "moment_integrals",
     "natural_transition_orbitals",
     "orbital_shares",
     "orbital_volume",
@@ -154,12 +203,16 @@ __all__ = [
     "plot_cd",
     "plot_levels",
     "plot_orbital",
+    "read_absorption_spectrum",
+    "read_cd_spectrum",
     "read_cif",
     "read_xyz",
+    "rotatory_parts",
     "rotatory_strengths",
     "run_scf",
     "run_tddft",
     "save",
+    "shift_sensitivity",
     "simulate_absorption",
     "simulate_cd",
     "text_report",

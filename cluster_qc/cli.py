@@ -1,7 +1,7 @@
 """The command line: reads arguments, calls the library, prints. No science here.
 
-Exit codes: 0 done; 1 not converged, or `align` disagrees; 2 bad input or a storage problem; 3 an error of the program
-itself; 130 interrupted.
+Exit codes: 0 done; 1 not converged, or `align` or `cd --experiment` disagrees; 2 bad input or a storage problem; 3 an
+error of the program itself; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cluster_qc.errors import ClusterQCError, StructureError
+from cluster_qc.errors import ClusterQCError, InputError, StructureError
 
 INTERNAL_ERROR = 3
 INTERRUPTED = 130
@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Electronic structure and chiroptics of ligand-protected metal clusters.",
-    epilog="Exit codes: 0 done; 1 not converged, or align disagrees; 2 bad input; 3 internal error; 130 interrupted.",
+    epilog="Exit codes: 0 done; 1 not converged, or align or cd disagrees; 2 bad input; 3 internal; 130 interrupted.",
 )
 _state = {"debug": False}
 
@@ -181,20 +181,55 @@ def cd(
         float | None, typer.Option(metavar="EV", help="Added to every energy. Default: as the run.")
     ] = None,
     gauge: Annotated[str | None, typer.Option(metavar="length|velocity", help="Default: as the run.")] = None,
+    experiment: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Measured CD, a text table; units in its header.")
+    ] = None,
+    concentration: Annotated[
+        float | None, typer.Option(metavar="MOL/L", help="Of a measured CD in mdeg.")
+    ] = None,
+    path_length: Annotated[float | None, typer.Option(metavar="CM", help="Of a measured CD in mdeg.")] = None,
+    absorption: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Measured UV absorption that gives the shift.")
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write the curves as FILE.png or .csv."),
+        typer.Option("-o", "--output", metavar="FILE", help="Write the curves as FILE.png, .csv or .jdx."),
     ] = None,
 ) -> None:
-    """Circular dichroism of one or more runs: the bands, and the curves over one another."""
-    from cluster_qc.workflow.look import cd_text, simulate_run_cd, write_cd
+    """Circular dichroism of one or more runs: bands, curves over one another, and a measured one beside them.
 
-    curves = [simulate_run_cd(folder, fwhm_ev=fwhm, shift_ev=shift, gauge=gauge) for folder in directories]
-    for folder, curve in zip(directories, curves, strict=True):
-        print(cd_text(folder, curve))
+    With --experiment the exit code is 1 unless every run agrees: similarity of at least 0.5 on the common range.
+    """
+    from cluster_qc.workflow.chiroptics import cd_text, compare_text, simulate_run_cd, write_cd
+
+    measured = uv = None
+    if experiment is None and (concentration is not None or path_length is not None):
+        raise InputError(
+            "--concentration and --path-length belong to --experiment", fix="give the measured file"
+        )
+    if experiment is not None:
+        from cluster_qc.analysis.experiment import read_cd_spectrum
+
+        measured = read_cd_spectrum(experiment, concentration_mol_l=concentration, path_length_cm=path_length)
+    if absorption is not None:
+        from cluster_qc.analysis.experiment import read_absorption_spectrum
+
+        uv = read_absorption_spectrum(absorption)
+    runs = [
+        simulate_run_cd(folder, fwhm_ev=fwhm, shift_ev=shift, gauge=gauge, uv=uv) for folder in directories
+    ]
+    agree = True
+    for run in runs:
+        print(cd_text(run))
+        if measured is not None:
+            text, agrees = compare_text(run, measured)
+            print(text)
+            agree = agree and agrees
     if output is not None:
-        write_cd(output, curves, [folder.name for folder in directories])
+        write_cd(output, runs, measured)
         print(f"written: {output}")
+    if not agree:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -27,6 +27,9 @@ kcalmol: float = _si.kilo * _si.calorie / _si.N_A / hartree_in_j
 wavenumber: float = _si.h * _si.c / _si.centi / hartree_in_j
 """One reciprocal centimetre in hartree."""
 
+kelvin: float = _si.k / hartree_in_j
+"""One kelvin as an energy, k_B T, in hartree."""
+
 debye: float = 1e-21 / _si.c / _AU["atomic unit of electric dipole mom."][0]
 """One debye in e a0."""
 

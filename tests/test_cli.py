@@ -66,6 +66,9 @@ BAD = {
     "unknown command": (["runn"], "runn"),
     "no run there": (["report", "."], "no finished run"),
     "gauge without sense": (["cd", "."], "no finished run"),
+    "measured CD missing": (["cd", "out", "--experiment", "cd.csv"], "cannot read cd.csv"),
+    "measured CD of two points": (["cd", "out", "--experiment", "two.csv"], "two.csv:3: 2 points"),
+    "path length alone": (["cd", "out", "--path-length", "1"], "belong to --experiment"),
     "structure of a folder": (["structure", "."], "is a folder"),
 }
 
@@ -74,6 +77,7 @@ BAD = {
 def bad_folder(folder):
     for name, text in {
         "notes.txt": "not a structure\n",
+        "two.csv": "nm,mdeg\n400,1\n390,2\n",
         "empty.xyz": "",
         "element.xyz": "1\n\nXx 0 0 0\n",
         "gold.xyz": "2\n\nAu 0 0 0\nH 0 0 1.52\n",
@@ -236,6 +240,45 @@ def test_cd(finished, tmp_path):
     cli("cd", finished, "-o", tmp_path / "one.csv", cwd=tmp_path, check=0)
     assert "one curve" in cli("cd", finished, finished, "-o", "two.csv", cwd=tmp_path, check=2).stderr
     assert "gauge is 'both'" in cli("cd", finished, "--gauge", "both", cwd=tmp_path, check=2).stderr
+
+
+@pytest.fixture(scope="module")
+def chiral(tmp_path_factory):
+    """A finished run of twisted hydrogen peroxide."""
+    folder = tmp_path_factory.mktemp("chiral")
+    (folder / "h2o2.xyz").write_text(
+        "4\n\nO 0 0.695 -0.0925\nO 0 -0.695 -0.0925\nH -0.388 0.895 0.740\nH 0.388 -0.895 0.740\n"
+    )
+    cli("run", "h2o2.xyz", *SMALL[:-2], "5", "--no-pictures", "-o", "out", cwd=folder, check=0)
+    return folder / "out"
+
+
+def test_cd_against_a_measured_curve(chiral, tmp_path):
+    """The computed curve as the experiment agrees, its mirror image disagrees."""
+    cli("cd", chiral, "-o", "own.csv", cwd=tmp_path, check=0)
+    done = cli("cd", chiral, "--experiment", "own.csv", "-o", "both.png", cwd=tmp_path, check=0)
+    assert "similarity +1.00, of the mirror image -1.00" in done.stdout
+    assert "(none is applied)" in done.stdout
+    assert "| agrees" in done.stdout
+    assert "g_abs" in done.stdout
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+    mirror = ["nm;mdeg"]
+    for line in (tmp_path / "own.csv").read_text().splitlines():
+        if line[0].isdigit():
+            _, nm, value = line.split(",")
+            mirror.append(f"{nm};{-float(value)}".replace(".", ","))
+    (tmp_path / "mirror.csv").write_text("\n".join(mirror) + "\n")
+    sample = ("--concentration", "1e-4", "--path-length", "1")
+    done = cli("cd", chiral, "--experiment", "mirror.csv", *sample, cwd=tmp_path, check=1)
+    assert "mirror image fits" in done.stdout
+    assert "measured amplitude 0.3 times" in done.stdout  # 1 / (32982 mdeg * 1e-4 mol/L * 1 cm)
+
+
+def test_cd_with_the_shift_from_the_uv(chiral, tmp_path):
+    uv = chiral / "absorption.csv"
+    done = cli("cd", chiral, chiral, "--absorption", uv, "-o", "both.jdx", cwd=tmp_path, check=0)
+    assert f"fitted on the UV absorption {uv}" in done.stdout
+    assert "##BLOCKS= 2" in (tmp_path / "both.jdx").read_text()
 
 
 def test_damaged_record_is_named(finished, tmp_path):

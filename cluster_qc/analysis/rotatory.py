@@ -98,7 +98,7 @@ def rotatory_strengths(
     """
     _check(states, gauge, allow_unconverged)
     magnetic = transition_magnetic_dipoles(states, origin)
-    return np.asarray((_electric(states, gauge) * magnetic).sum(axis=1))
+    return np.asarray((electric_dipoles(states, gauge) * magnetic).sum(axis=1))
 
 
 def dissymmetry_factors(
@@ -115,15 +115,21 @@ def dissymmetry_factors(
     Parameters and errors as in `rotatory_strengths`.
     """
     strengths = rotatory_strengths(states, gauge, origin, allow_unconverged=allow_unconverged)
-    dipole = (_electric(states, gauge) ** 2).sum(axis=1)
+    dipole = (electric_dipoles(states, gauge) ** 2).sum(axis=1)
     factors = np.full(len(states), np.nan)
     bright = dipole > _DARK
     factors[bright] = 4.0 * fine_structure * strengths[bright] / dipole[bright]
     return factors
 
 
-def _electric(states: ExcitedStates, gauge: Gauge) -> FloatArray:
-    """<0| r |n>, or its velocity form <0| d/dr |n>/E, bohr, (nstates, 3)."""
+def electric_dipoles(states: ExcitedStates, gauge: Gauge = "length") -> FloatArray:
+    """Return <0| r |n>, or its velocity form <0| d/dr |n>/E, bohr, (nstates, 3).
+
+    Raises
+    ------
+    UnavailableError
+        For triplets, and for moments that were not computed.
+    """
     if gauge == "length":
         return states.require("electric")
     return np.asarray(states.require("velocity") / states.excitation_energies[:, None])

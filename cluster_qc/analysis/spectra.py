@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
 
 from cluster_qc.analysis.broadening import Shape, broaden, delta_epsilon, epsilon
-from cluster_qc.analysis.rotatory import Gauge, check_converged, rotatory_strengths
+from cluster_qc.analysis.rotatory import Gauge, check_converged, electric_dipoles, rotatory_strengths
 from cluster_qc.errors import InputError, StorageError
 from cluster_qc.model import ExcitedStates, Spectrum
 from cluster_qc.model.arrays import FloatArray
@@ -29,6 +29,7 @@ def simulate_cd(
     shape: Shape = "gaussian",
     energies: ArrayLike | None = None,
     shift: float = 0.0,
+    shift_origin: str = "given",
     origin: ArrayLike | None = None,
     allow_unconverged: bool = False,
 ) -> Spectrum:
@@ -51,6 +52,8 @@ def simulate_cd(
         width below the last root: above that, roots that were not computed would add to the curve.
     shift
         Added to every excitation energy, hartree; part of the result, shown wherever the spectrum is.
+    shift_origin
+        Where the shift comes from, e.g. `UVShift.origin`; shown with it.
     allow_unconverged
         Take unconverged states along.
 
@@ -65,26 +68,28 @@ def simulate_cd(
         about = states.gauge_origin if origin is None else np.asarray(origin, dtype=float)
         where = "" if about is None else " ({:.3f}, {:.3f}, {:.3f}) bohr".format(*about)
         remarks.append(f"length gauge: the values depend on the gauge origin{where}")
-    return _simulate("cd", states, strengths, fwhm, shape, energies, shift, gauge, remarks)
+    return _simulate("cd", states, strengths, fwhm, shape, energies, shift, shift_origin, gauge, remarks)
 
 
 def simulate_absorption(
     states: ExcitedStates,
     *,
     fwhm: float,
+    gauge: Gauge = "length",
     shape: Shape = "gaussian",
     energies: ArrayLike | None = None,
     shift: float = 0.0,
+    shift_origin: str = "given",
     allow_unconverged: bool = False,
 ) -> Spectrum:
-    """Simulate absorption, epsilon in L/(mol cm), from length-form oscillator strengths.
+    """Simulate absorption, epsilon in L/(mol cm), from oscillator strengths 2/3 E |<0|r|n>|^2 of the given gauge.
 
     The curve obeys f = 4.319e-9 * integral of epsilon d(wavenumber) for every band. Parameters and errors as in
     `simulate_cd`.
     """
     check_converged(states, allow_unconverged)
-    strengths = states.oscillator_strengths
-    return _simulate("absorption", states, strengths, fwhm, shape, energies, shift, "length", [])
+    strengths = 2 / 3 * states.excitation_energies * (electric_dipoles(states, gauge) ** 2).sum(axis=1)
+    return _simulate("absorption", states, strengths, fwhm, shape, energies, shift, shift_origin, gauge, [])
 
 
 def _simulate(
@@ -95,6 +100,7 @@ def _simulate(
     shape: Shape,
     energies: ArrayLike | None,
     shift: float,
+    shift_origin: str,
     gauge: Gauge,
     remarks: list[str],
 ) -> Spectrum:
@@ -126,7 +132,9 @@ def _simulate(
     if not states.converged.all():
         remarks.append(f"{int((~states.converged).sum())} of {len(states)} roots did not converge")
     if shift:
-        remarks.append(f"every excitation energy is shifted by {shift / electronvolt:+.3f} eV")
+        remarks.append(
+            f"every excitation energy is shifted by {shift / electronvolt:+.3f} eV ({shift_origin})"
+        )
     density = broaden(grid, positions, strengths, fwhm, shape)
     return Spectrum(
         kind=kind,
@@ -137,6 +145,7 @@ def _simulate(
         shape=shape,
         fwhm=fwhm,
         shift=shift,
+        shift_origin=shift_origin if shift else "none",
         gauge=gauge,
         remarks=tuple(remarks),
     )
@@ -158,17 +167,22 @@ def cotton_bands(spectrum: Spectrum, prominence: float = 0.05) -> list[dict[str,
         raise InputError(f"Cotton bands belong to a CD spectrum; this one is {spectrum.kind}")
     if not 0 < prominence <= 1:
         raise InputError(f"prominence is {prominence}; it is a share of the largest band, between 0 and 1")
-    values, energies = spectrum.values, spectrum.energies
+    return [
+        {"wavelength_nm": wavelength_nm(energy), "delta_epsilon_lmolcm": value}
+        for energy, value in reversed(extrema(spectrum.energies, spectrum.values, prominence))
+    ]
+
+
+def extrema(energies: FloatArray, values: FloatArray, prominence: float) -> list[tuple[float, float]]:
+    """Find positive maxima and negative minima of a curve as `cotton_bands` does: (energy, value), ascending."""
     largest = float(np.abs(values).max(initial=0.0))
     if not largest > 0:
         return []
-    bands = []
+    found = []
     for sign in (1.0, -1.0):
         peaks, _ = find_peaks(sign * values, height=0.0, prominence=prominence * largest)
-        for peak in peaks:
-            energy, value = _vertex(energies[peak - 1 : peak + 2], values[peak - 1 : peak + 2])
-            bands.append({"wavelength_nm": wavelength_nm(energy), "delta_epsilon_lmolcm": value})
-    return sorted(bands, key=lambda band: band["wavelength_nm"])
+        found += [_vertex(energies[i - 1 : i + 2], values[i - 1 : i + 2]) for i in peaks]
+    return sorted(found)
 
 
 def _vertex(x: FloatArray, y: FloatArray) -> tuple[float, float]:
@@ -182,16 +196,19 @@ def _vertex(x: FloatArray, y: FloatArray) -> tuple[float, float]:
 
 
 def write_spectrum_csv(spectrum: Spectrum, path: str | Path) -> None:
-    """Write energy, wavelength and value columns, units in the header, the conditions in "#" lines above.
+    """Write energy, wavelength, value and uncertainty columns, units in the header, the conditions in "#" lines above.
 
     Raises
     ------
     StorageError
         If the file cannot be written.
     """
-    column = "delta_epsilon_lmolcm" if spectrum.kind == "cd" else "epsilon_lmolcm"
+    columns = {"delta_epsilon_lmolcm" if spectrum.kind == "cd" else "epsilon_lmolcm": spectrum.values}
+    if spectrum.uncertainty is not None:
+        columns["uncertainty_lmolcm"] = spectrum.uncertainty
+    table = np.column_stack([spectrum.energies, *columns.values()]).tolist()
     notes = [
-        f"{spectrum.kind} simulated from {len(spectrum.stick_energies)} vertical excitations",
+        f"{spectrum.kind} simulated from {len(spectrum.stick_energies)} vertical excitations, {spectrum.sample}",
         f"{spectrum.shape} lines, fwhm {spectrum.fwhm / electronvolt:.4f} eV, "
         f"shift {spectrum.shift / electronvolt:+.4f} eV, {spectrum.gauge} gauge",
         *spectrum.remarks,
@@ -200,10 +217,14 @@ def write_spectrum_csv(spectrum: Spectrum, path: str | Path) -> None:
         with open(path, "w", encoding="utf-8", newline="") as stream:
             stream.writelines(f"# {' '.join(note.split())}\n" for note in notes)
             writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["energy_ev", "wavelength_nm", column])
-            for energy, value in zip(spectrum.energies.tolist(), spectrum.values.tolist(), strict=True):
+            writer.writerow(["energy_ev", "wavelength_nm", *columns])
+            for energy, *values in table:
                 writer.writerow(
-                    [f"{energy / electronvolt:.6f}", f"{wavelength_nm(energy):.4f}", f"{value:.8g}"]
+                    [
+                        f"{energy / electronvolt:.6f}",
+                        f"{wavelength_nm(energy):.4f}",
+                        *(f"{v:.8g}" for v in values),
+                    ]
                 )
     except OSError as error:
         raise StorageError(

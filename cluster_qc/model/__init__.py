@@ -10,8 +10,9 @@ from cluster_qc.model.excited_states import (
 )
 from cluster_qc.model.ground_state import GroundState
 from cluster_qc.model.method import DFTMethod, TDDFTMethod
+from cluster_qc.model.moments import MomentIntegrals
 from cluster_qc.model.record import Record
-from cluster_qc.model.spectrum import Spectrum
+from cluster_qc.model.spectrum import MeasuredSpectrum, Spectrum
 from cluster_qc.model.volume import Volume
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "ExcitedStates",
     "Fragment",
     "GroundState",
+    "MeasuredSpectrum",
+    "MomentIntegrals",
     "NaturalTransitionOrbitals",
     "Record",
     "Spectrum",

@@ -1,4 +1,4 @@
-"""A broadened spectrum with the sticks it was made from."""
+"""Simulated spectra with the sticks they were made from, and measured ones."""
 
 from __future__ import annotations
 
@@ -29,8 +29,14 @@ class Spectrum:
     """Full width at half maximum, hartree."""
     shift: float = 0.0
     """Added to every excitation energy before broadening, hartree."""
+    shift_origin: str = "none"
+    """Where the shift comes from: "none", "given", or what it was fitted on."""
     gauge: str = "length"
     remarks: tuple[str, ...] = ()
+    uncertainty: FloatArray | None = None
+    """One standard deviation of `values`, (npoint,); None if it was not estimated."""
+    sample: str = "one geometry"
+    """What the spectrum stands for, e.g. a film or a solution; see `conformers`."""
 
     def __post_init__(self) -> None:
         n = len(self.energies)
@@ -42,6 +48,8 @@ class Spectrum:
             ("stick_strengths", m),
         ):
             object.__setattr__(self, name, frozen(getattr(self, name), (size,), name))
+        if self.uncertainty is not None:
+            object.__setattr__(self, "uncertainty", frozen(self.uncertainty, (n,), "uncertainty"))
         if self.fwhm <= 0:
             raise InputError(f"fwhm is {self.fwhm}; a width is positive")
         if n > 1 and not (np.diff(self.energies) > 0).all():
@@ -50,3 +58,27 @@ class Spectrum:
     def with_values(self, values: FloatArray) -> Spectrum:
         """A copy with other values on the same energies."""
         return replace(self, values=values)
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredSpectrum:
+    """A measured absorption or circular dichroism curve against photon energy."""
+
+    kind: Literal["absorption", "cd"]
+    energies: FloatArray
+    """Photon energies, hartree, ascending, (npoint,)."""
+    values: FloatArray
+    """epsilon or delta_epsilon in L/(mol cm), or, if `relative`, something proportional to it, (npoint,)."""
+    relative: bool = False
+    """True if only the shape means something: a film, or a solution of unknown concentration or path length."""
+    source: str = ""
+    """The file, or a citation."""
+    remarks: tuple[str, ...] = ()
+    """Every assumption made when it was read."""
+
+    def __post_init__(self) -> None:
+        n = len(self.energies)
+        for name in ("energies", "values"):
+            object.__setattr__(self, name, frozen(getattr(self, name), (n,), name))
+        if n < 2 or not self.energies[0] > 0 or not (np.diff(self.energies) > 0).all():
+            raise InputError("the energies of a measured curve must be positive and ascend")

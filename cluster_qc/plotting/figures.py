@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cluster_qc.errors import StorageError
-from cluster_qc.model import BandAlignment, GroundState, Spectrum
+from cluster_qc.model import BandAlignment, GroundState, MeasuredSpectrum, Spectrum
 from cluster_qc.plotting import STYLE
 from cluster_qc.plotting.levels import plot_levels
 from cluster_qc.plotting.spectra import plot_absorption, plot_cd
@@ -35,9 +35,14 @@ def save_cd(
     *,
     labels: Sequence[str] = (),
     experiment_bands: Iterable[tuple[float, int]] | None = None,
+    measured: MeasuredSpectrum | None = None,
 ) -> None:
     """Save the picture of `plot_cd`; parameters there, errors as in `save_levels`."""
-    _save(path, lambda ax: plot_cd(ax, spectra, labels=labels, experiment_bands=experiment_bands), _WIDE)
+    _save(
+        path,
+        lambda ax: plot_cd(ax, spectra, labels=labels, experiment_bands=experiment_bands, measured=measured),
+        _WIDE,
+    )
 
 
 def save_absorption(

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from cluster_qc.model import Spectrum
+from cluster_qc.model import MeasuredSpectrum, Spectrum
+from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import electronvolt, rotatory_strength_cgs, wavelength_nm
 
 
@@ -18,6 +19,7 @@ def plot_cd(
     sticks: bool = True,
     labels: Sequence[str] = (),
     experiment_bands: Iterable[tuple[float, int]] | None = None,
+    measured: MeasuredSpectrum | None = None,
 ) -> None:
     """Draw CD curves, the rotatory strengths as sticks on a second axis with the same zero.
 
@@ -33,11 +35,15 @@ def plot_cd(
         One per spectrum, for the legend.
     experiment_bands
         Measured Cotton bands: (wavelength in nm, sign +1 or -1), as arrows at the edge of the axes.
+    measured
+        Measured curve, drawn over the computed ones; a relative one is scaled to their height, and the legend says so.
     """
     curves = _as_sequence(spectra)
     _plot_curves(ax, curves, labels)
     ax.axhline(0.0, color="0.6", lw=0.6, zorder=0)
-    limit = max((float(np.abs(s.values).max()) for s in curves), default=0.0) or 1.0
+    limit = max((float((np.abs(s.values) + _uncertainty(s)).max()) for s in curves), default=0.0) or 1.0
+    if measured is not None:
+        limit = _plot_measured(ax, measured, limit)
     ax.set_ylim(-1.2 * limit, 1.2 * limit)
     ax.set_ylabel(r"$\Delta\varepsilon$ / L mol$^{-1}$ cm$^{-1}$")
     if sticks:
@@ -79,6 +85,9 @@ def _plot_curves(ax: Axes, curves: Sequence[Spectrum], labels: Sequence[str]) ->
         label = labels[index] if index < len(labels) else None
         nm = [wavelength_nm(energy) for energy in spectrum.energies.tolist()]
         ax.plot(nm, spectrum.values, color=f"C{index}", label=label, zorder=3)
+        if spectrum.uncertainty is not None:
+            low, high = spectrum.values - spectrum.uncertainty, spectrum.values + spectrum.uncertainty
+            ax.fill_between(nm, low, high, color=f"C{index}", alpha=0.2, lw=0, zorder=2)
     if curves:
         ax.set_xlim(
             min(wavelength_nm(float(s.energies[-1])) for s in curves),
@@ -87,6 +96,24 @@ def _plot_curves(ax: Axes, curves: Sequence[Spectrum], labels: Sequence[str]) ->
     ax.set_xlabel("wavelength / nm")
     if labels:
         ax.legend(loc="upper right")
+
+
+def _uncertainty(spectrum: Spectrum) -> FloatArray | float:
+    return 0.0 if spectrum.uncertainty is None else spectrum.uncertainty
+
+
+def _plot_measured(ax: Axes, measured: MeasuredSpectrum, limit: float) -> float:
+    """Draw a measured curve; the largest absolute value on the axes."""
+    nm = np.array([wavelength_nm(energy) for energy in measured.energies.tolist()])
+    left, right = ax.get_xlim()
+    seen = np.abs(measured.values[(left <= nm) & (nm <= right)])
+    largest = float(seen.max(initial=0.0)) or 1.0
+    scale = limit / largest if measured.relative else 1.0
+    label = "measured (scaled)" if measured.relative else "measured"
+    ax.plot(nm, scale * measured.values, color="0.15", ls="--", lw=1.0, label=label, zorder=4)
+    ax.set_xlim(left, right)
+    ax.legend(loc="upper right")
+    return max(limit, scale * largest)
 
 
 def _plot_sticks(ax: Axes, curves: Sequence[Spectrum], unit: float, ylabel: str, *, signed: bool) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy.constants import k as boltzmann_constant
-from scipy.special import softmax
 
+from cluster_qc.analysis.conformers import boltzmann_weights
 from cluster_qc.errors import InputError
 from cluster_qc.files import replaced, write_text
 from cluster_qc.model import Candidate, Cluster, DFTMethod
@@ -24,7 +23,7 @@ from cluster_qc.structure.chirality import cip_labels, core_handedness
 from cluster_qc.structure.geometry import mean_distances
 from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.xyz import read_xyz, write_xyz
-from cluster_qc.units import angstrom, electronvolt, hartree_in_j
+from cluster_qc.units import angstrom, electronvolt
 from cluster_qc.workflow.lock import folder_lock
 from cluster_qc.workflow.look import need_structure
 from cluster_qc.workflow.progress import Monitor, Report, monitor
@@ -161,7 +160,7 @@ def _ranked(
         if not any(_equal(candidate, other) for other in unique):
             unique.append(candidate)
     energies = np.array([_energy(c) for c in unique])
-    weights = softmax(-energies * hartree_in_j / (boltzmann_constant * TEMPERATURE_K))
+    weights = boltzmann_weights(energies, TEMPERATURE_K).weights
     return tuple(
         replace(c, relative_energy=float(energy - energies.min()), weight=float(weight))
         for c, energy, weight in zip(unique, energies, weights, strict=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cluster_qc.errors import InputError, StorageError, UnavailableError
 from cluster_qc.files import replaced
-from cluster_qc.model import Cluster, ExcitedStates, GroundState, Spectrum, UPSReference
+from cluster_qc.model import Cluster, ExcitedStates, GroundState, UPSReference
 from cluster_qc.store import load
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.job import need_file
@@ -94,60 +93,6 @@ def load_step(directory: Path, step: str) -> GroundState | ExcitedStates:
     if step not in records:
         raise StorageError(f"{directory} has no {step}", fix="give its run command again")
     return load(directory / str(records[step]))
-
-
-def simulate_run_cd(
-    directory: Path, *, fwhm_ev: float | None = None, shift_ev: float | None = None, gauge: str | None = None
-) -> Spectrum:
-    """The CD of a finished run; width, shift and gauge are those of the run unless given."""
-    from cluster_qc.analysis.spectra import simulate_cd
-
-    stored = read_summary(directory).get("cd") or {}
-    singlets = load_step(directory, "singlets")
-    if not isinstance(singlets, ExcitedStates):
-        raise StorageError(f"{directory}: its record of the singlets holds something else")
-    width = stored.get("fwhm_ev", 0.3) if fwhm_ev is None else fwhm_ev
-    shift = stored.get("shift_ev", 0.0) if shift_ev is None else shift_ev
-    chosen: Any = gauge or stored.get("gauge", "length")
-    return simulate_cd(singlets, fwhm=width * electronvolt, shift=shift * electronvolt, gauge=chosen)
-
-
-def cd_text(directory: Path, curve: Spectrum) -> str:
-    """The bands of a CD curve as text."""
-    from cluster_qc.analysis.spectra import cotton_bands
-
-    width, shift = curve.fwhm / electronvolt, curve.shift / electronvolt
-    lines = [f"{directory}: fwhm {width:.2f} eV, shift {shift:+.2f} eV, {curve.gauge} form"]
-    bands = cotton_bands(curve)
-    lines += [
-        f"  {band['wavelength_nm']:8.1f} nm {band['delta_epsilon_lmolcm']:+10.2f} L/(mol cm)"
-        for band in bands
-    ]
-    return "\n".join(
-        [*lines, *([] if bands else ["  no band"]), *(f"  {remark}" for remark in curve.remarks)]
-    )
-
-
-def write_cd(path: Path, curves: Sequence[Spectrum], labels: Sequence[str]) -> None:
-    """Write CD curves: one picture with all of them, or the CSV table of a single one."""
-    if path.suffix.lower() == ".csv":
-        from cluster_qc.analysis.spectra import write_spectrum_csv
-
-        if len(curves) != 1:
-            raise InputError(
-                f"{path}: a CSV holds one curve, not {len(curves)}", fix="give one folder, or FILE.png"
-            )
-        with replaced(path) as temporary:
-            write_spectrum_csv(curves[0], temporary)
-        return
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise InputError(
-            f"{path}: unknown kind of picture {path.suffix!r}", fix="use .png, .svg, .pdf or .csv"
-        )
-    from cluster_qc.plotting.figures import save_cd
-
-    with replaced(path) as temporary:
-        save_cd(temporary, list(curves), labels=labels)
 
 
 def align_run(directory: Path, homo_ev: float | None = None) -> dict[str, Any]:

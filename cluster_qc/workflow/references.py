@@ -13,6 +13,7 @@ from cluster_qc.units import electronvolt
 _FORMULA = "C40H40Au2Cu2N4S8"
 _SOURCE = "UPS of the film, 10.1021/jacs.3c13065"
 
+COTTON_SOURCE = "10.1021/jacs.3c13065"
 FILM_COTTON_SIGNS_R = ((265.0, 1), (299.0, -1), (351.0, 1))
 """CD of the R enantiomer's film: wavelength in nm and sign; the S enantiomer shows the mirror image."""
 

@@ -7,6 +7,7 @@ import pytest
 from pyscf import gto
 
 import cluster_qc as cqc
+from cluster_qc.analysis.rotatory import transition_magnetic_dipoles
 from cluster_qc.drivers import ecp, transition
 from cluster_qc.drivers.mole import build_mole
 from cluster_qc.units import angstrom, rotatory_strength_cgs
@@ -131,3 +132,14 @@ def test_velocity_equals_length_toward_the_basis_limit():
     norm = np.linalg.norm
     assert norm(found.velocity - length) < 0.02 * norm(length)
     assert norm(without - length) > 0.06 * norm(length)
+
+
+def test_parts_of_the_rotatory_strength_hold_the_terms_of_the_potentials(states):
+    """They sum to R and, in the velocity gauge, stay where they are when the origin moves."""
+    far = np.array([4.0, -3.0, 7.0])
+    moved = replace(states, magnetic=transition_magnetic_dipoles(states, far), gauge_origin=far)
+    one, other = (
+        cqc.rotatory_parts(s[1], cqc.moment_integrals(s.ground, s.gauge_origin)) for s in (states, moved)
+    )
+    assert one.pairs.sum() == pytest.approx(cqc.rotatory_strengths(states, "velocity")[1], abs=1e-10)
+    np.testing.assert_allclose(other.pairs, one.pairs, atol=1e-9)

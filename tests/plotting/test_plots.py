@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from cluster_qc.errors import StorageError
-from cluster_qc.model import BandAlignment, Spectrum, UPSReference
+from cluster_qc.model import BandAlignment, MeasuredSpectrum, Spectrum, UPSReference
 from cluster_qc.plotting import STYLE
 from cluster_qc.plotting.figures import save_absorption, save_cd, save_levels
 from cluster_qc.plotting.levels import plot_levels
@@ -34,6 +36,29 @@ def test_curve_is_drawn_as_given():
     twin_low, twin_high = ax.figure.axes[1].get_ylim()
     assert low == -high
     assert twin_low == -twin_high == pytest.approx(-24.0)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_measured_curve_is_drawn_over_the_computed_and_says_if_it_is_scaled(relative):
+    ax = Figure().add_subplot()
+    curve = spectrum()
+    measured = MeasuredSpectrum("cd", curve.energies[50:150], 7.0 * curve.values[50:150], relative)
+    plot_cd(ax, curve, measured=measured, sticks=False)
+    line = next(line for line in ax.lines if line.get_label().startswith("measured"))
+    largest = np.abs(line.get_ydata()).max()
+    assert line.get_label() == ("measured (scaled)" if relative else "measured")
+    assert largest == pytest.approx(np.abs((1 if relative else 7) * curve.values).max(), rel=1e-2)
+    assert ax.get_ylim()[1] > largest
+    assert ax.lines[0].get_xdata()[0] == pytest.approx(ax.get_xlim()[1])
+
+
+def test_uncertainty_is_a_band_around_the_curve():
+    ax = Figure().add_subplot()
+    curve = spectrum()
+    plot_cd(ax, replace(curve, uncertainty=np.full(200, 0.25)), sticks=False)
+    heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert heights.max() == pytest.approx(curve.values.max() + 0.25)
+    assert ax.get_ylim()[1] > heights.max()
 
 
 def test_frontier_levels_are_named_in_ev(fabricate):

@@ -1,0 +1,181 @@
+"""The CD of finished runs: bands, g, measured curves beside it, files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cluster_qc.errors import InputError, StorageError
+from cluster_qc.files import replaced, write_text
+from cluster_qc.model import ExcitedStates, MeasuredSpectrum, Spectrum
+from cluster_qc.units import electronvolt, energy_from_nm, wavelength_nm
+from cluster_qc.workflow.look import load_step
+from cluster_qc.workflow.references import COTTON_SOURCE, measured_cotton_signs
+from cluster_qc.workflow.summary import read_summary
+
+_PICTURES = (".png", ".svg", ".pdf")
+_SENSITIVITY = 0.3 * electronvolt
+
+
+@dataclass(frozen=True, eq=False)
+class RunCD:
+    """What `cluster-qc cd` shows of one run."""
+
+    directory: Path
+    cd: Spectrum
+    absorption: Spectrum
+    """Made like `cd`, for their quotient."""
+    published: tuple[tuple[float, int], ...] | None
+    """Measured Cotton bands known for this molecule, (nm, sign)."""
+
+
+def simulate_run_cd(
+    directory: Path,
+    *,
+    fwhm_ev: float | None = None,
+    shift_ev: float | None = None,
+    gauge: str | None = None,
+    uv: MeasuredSpectrum | None = None,
+) -> RunCD:
+    """The CD of a finished run; width, shift and gauge are the run's unless given, the shift also from a UV curve.
+
+    Raises
+    ------
+    InputError
+        If a shift and a UV curve to take it from are both given.
+    """
+    from cluster_qc.analysis.comparison import fit_uv_shift
+    from cluster_qc.analysis.spectra import simulate_absorption, simulate_cd
+
+    summary = read_summary(directory)
+    stored = summary.get("cd") or {}
+    singlets = load_step(directory, "singlets")
+    if not isinstance(singlets, ExcitedStates):
+        raise StorageError(f"{directory}: its record of the singlets holds something else")
+    if uv is not None and shift_ev is not None:
+        raise InputError("--shift and --absorption both give the shift", fix="leave one out")
+    settings: dict[str, Any] = {
+        "fwhm": (stored.get("fwhm_ev", 0.3) if fwhm_ev is None else fwhm_ev) * electronvolt,
+        "gauge": gauge or stored.get("gauge", "length"),
+    }
+    shift = (stored.get("shift_ev", 0.0) if shift_ev is None else shift_ev) * electronvolt
+    origin = "given"
+    if uv is not None:
+        fitted = fit_uv_shift(singlets, uv, **settings)
+        shift, origin = fitted.shift, fitted.origin
+    settings |= {"shift": shift, "shift_origin": origin}
+    return RunCD(
+        directory=directory,
+        cd=simulate_cd(singlets, **settings),
+        absorption=simulate_absorption(singlets, **settings),
+        published=measured_cotton_signs(singlets.ground.cluster, summary["structure"]["cip"]),
+    )
+
+
+def cd_text(run: RunCD) -> str:
+    """The bands of a CD curve with their dissymmetry factors, and the published bands beside them, as text."""
+    from cluster_qc.analysis.dissymmetry import dissymmetry_curve
+    from cluster_qc.analysis.spectra import cotton_bands
+
+    curve = run.cd
+    width, shift = curve.fwhm / electronvolt, curve.shift / electronvolt
+    lines = [f"{run.directory}: fwhm {width:.2f} eV, shift {shift:+.2f} eV, {curve.gauge} form"]
+    bands = cotton_bands(curve)
+    factors = dissymmetry_curve(curve, run.absorption) if bands else None
+    for band in bands:
+        g = factors.at(energy_from_nm(band["wavelength_nm"])) if factors else None
+        lines.append(
+            f"  {band['wavelength_nm']:8.1f} nm {band['delta_epsilon_lmolcm']:+10.2f} L/(mol cm)   g_abs "
+            + ("none: too little absorption" if g is None else f"{g:+.1e}")
+        )
+    lines += [] if bands else ["  no band"]
+    lines += [f"  {remark}" for remark in curve.remarks]
+    if run.published is not None:
+        lines += [f"  measured bands of the film ({COTTON_SOURCE})", *_cotton_lines(curve, run.published)]
+    return "\n".join(lines)
+
+
+def compare_text(run: RunCD, measured: MeasuredSpectrum) -> tuple[str, bool]:
+    """A CD curve against a measured one as text, and whether they agree (similarity of at least 0.5)."""
+    from cluster_qc.analysis.comparison import compare_cd, shift_sensitivity
+    from cluster_qc.analysis.cotton import measured_cotton_bands
+
+    found = compare_cd(run.cd, measured)
+    first, last = (wavelength_nm(energy) for energy in found.energy_range[::-1])
+    lines = [
+        f"{run.directory} and {measured.source}",
+        f"  {found.verdict}",
+        f"  compared from {first:.0f} to {last:.0f} nm, shift {found.shift / electronvolt:+.3f} eV "
+        f"({found.shift_origin})",
+    ]
+    try:
+        scan = shift_sensitivity(run.cd, measured, np.linspace(-_SENSITIVITY, _SENSITIVITY, 13))
+        lines.append(
+            f"  sensitivity: similarity {scan.min():+.2f} to {scan.max():+.2f} for further shifts within "
+            f"{_SENSITIVITY / electronvolt:.1f} eV (none is applied)"
+        )
+    except InputError as exc:
+        lines.append(f"  sensitivity to a further shift not told: {exc.what}")
+    lines.append(
+        "  amplitudes not compared: the measured curve is relative"
+        if found.amplitude_ratio is None
+        else f"  measured amplitude {found.amplitude_ratio:.2g} times the computed one"
+    )
+    lines += [f"  {remark}" for remark in found.remarks]
+    bands = measured_cotton_bands(measured)
+    lines += ["  measured bands", *_cotton_lines(run.cd, bands)] if bands else ["  no measured band"]
+    return "\n".join(lines), found.agrees
+
+
+def _cotton_lines(curve: Spectrum, bands: Sequence[tuple[float, int]]) -> list[str]:
+    from cluster_qc.analysis.cotton import match_cotton_bands
+
+    sign = {1: "+", -1: "-"}
+    lines = []
+    for row in match_cotton_bands(curve, bands):
+        computed = " " * 28
+        if row.computed_nm is not None and row.computed_sign is not None and row.deviation is not None:
+            computed = f"{row.computed_nm:7.0f} nm {sign[row.computed_sign]}  {row.deviation / electronvolt:+6.2f} eV "
+        lines.append(
+            f"  {row.measured_nm:7.0f} nm {sign[row.measured_sign]} |{computed:28s}| {row.outcome}: {row.reason}"
+        )
+    return lines
+
+
+def write_cd(path: Path, runs: Sequence[RunCD], measured: MeasuredSpectrum | None = None) -> None:
+    """Write CD curves: a picture or a JCAMP-DX file of all, or the CSV table of a single one.
+
+    Raises
+    ------
+    InputError
+        For another kind of file, or several curves in a CSV.
+    """
+    suffix = path.suffix.lower()
+    curves, labels = [run.cd for run in runs], [run.directory.name for run in runs]
+    if suffix == ".csv":
+        from cluster_qc.analysis.spectra import write_spectrum_csv
+
+        if len(curves) != 1:
+            raise InputError(
+                f"{path}: a CSV holds one curve, not {len(curves)}",
+                fix="give one folder, or FILE.png or .jdx",
+            )
+        with replaced(path) as temporary:
+            write_spectrum_csv(curves[0], temporary)
+    elif suffix in (".jdx", ".dx"):
+        from cluster_qc.analysis.jcamp import jcamp_text
+
+        write_text(path, jcamp_text(curves, labels))
+    elif suffix in _PICTURES:
+        from cluster_qc.plotting.figures import save_cd
+
+        with replaced(path) as temporary:
+            save_cd(temporary, curves, labels=labels, measured=measured)
+    else:
+        raise InputError(
+            f"{path}: unknown kind of file {path.suffix!r}", fix="use .png, .svg, .pdf, .csv or .jdx"
+        )
