@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,19 @@ Keep = Callable[[Cluster, str], None]
 XTB = "GFN2-xTB"
 _FORCE = electronvolt / angstrom
 _STEP = 0.005 * angstrom
+_SILENT = """[loggers]
+keys=root
+[handlers]
+keys=none
+[formatters]
+keys=
+[logger_root]
+level=CRITICAL
+handlers=none
+[handler_none]
+class=NullHandler
+args=()
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,15 +189,21 @@ def relax_dft(
             file = Path(folder) / "held.txt"
             file.write_text("$freeze\n" + "".join(f"xyz {i + 1}\n" for i in held), encoding="utf-8")
             constraints["constraints"] = str(file)
+        log = Path(folder) / "log.ini"
+        log.write_text(_SILENT, encoding="utf-8")
+        handlers, level = list(logging.root.handlers), logging.root.level
         converged = True
         try:
             geometric.optimize.run_optimizer(
-                customengine=engine, input=str(Path(folder) / "cluster"), check=0, coordsys="tric",
+                customengine=engine, input=str(Path(folder) / "cluster"), check=0, coordsys="tric", logIni=str(log),
                 maxiter=max_steps, hessian=f"file:{hessian}", convergence_set="GAU",
                 convergence_energy=5e-6, convergence_drms=6e-3, convergence_dmax=1.5e-2, **constraints,
             )  # fmt: skip
         except geometric.errors.GeomOptNotConvergedError:
             converged = False
+        finally:  # geomeTRIC sets up the logging of the whole process
+            logging.root.handlers[:] = handlers
+            logging.root.setLevel(level)
     dispersion = f"-{method.dispersion.upper()}" if method.dispersion else ""
     return Relaxation(
         engine.cluster, engine.ground.energy, engine.largest_force, engine.steps, converged,
