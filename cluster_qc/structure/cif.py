@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
-from cluster_qc.model.elements import atomic_number
+from cluster_qc.model.elements import atomic_number, is_metal
 from cluster_qc.structure.absolute import absolute_structure
 from cluster_qc.structure.bonding import is_cluster_metal
 from cluster_qc.structure.charges import (
@@ -17,6 +17,7 @@ from cluster_qc.structure.charges import (
     explain_charge,
     matching_moiety,
     may_be_open_shell,
+    parse_moieties,
 )
 from cluster_qc.structure.chirality import cip_report, core_handedness
 from cluster_qc.structure.contacts import metal_contacts
@@ -86,6 +87,8 @@ def inspect_cif(
     chosen = _pick(crystal, molecules, warnings)
     _refuse_guess(crystal, cell, chosen, sites, guessed)
     warnings += _partial_warning(cell, chosen, sites)
+    if parse_moieties(crystal.moiety) and matching_moiety(crystal.moiety, chosen.symbols) is None:
+        warnings.append(f"{chosen.formula} is none of the moieties that the file names: {crystal.moiety}")
     copies, others = _count(chosen, molecules, crystal.moiety, warnings)
     whole, added, missing = _with_hydrogens(crystal, cell, chosen, molecules, sites, warnings)
     warnings += _composition_warning(crystal, chosen, whole, missing, molecules)
@@ -188,6 +191,14 @@ def _pick(crystal: Crystal, molecules: Sequence[Molecule], warnings: list[str]) 
             )
     if any(molecule.infinite for molecule in molecules):
         warnings.append("a species without metals is bonded to its own images; its formula is per cell")
+    metals = [molecule for molecule in molecules if any(map(is_metal, molecule.symbols))]
+    if metals and all(len(molecule.symbols) == 1 for molecule in metals):
+        raise StructureError(
+            f"{crystal.path}: no metal atom has a bonded neighbour: an ionic or metallic solid, not molecules",
+            kind="polymer",
+            why="an extended solid holds no finite molecule, and cutting it would invent one",
+            fix="use a periodic program, or cut a model by hand and give it as an XYZ file",
+        )
     best = max(molecules, key=lambda molecule: (molecule.nmetal, len(molecule.symbols)))
     if not best.nmetal:
         raise StructureError(
@@ -195,13 +206,6 @@ def _pick(crystal: Crystal, molecules: Sequence[Molecule], warnings: list[str]) 
             kind="no-metal",
             why="this reader looks for metal clusters",
             fix="convert the file to XYZ and read that, if the organic molecule is meant",
-        )
-    if len(best.symbols) == 1:
-        raise StructureError(
-            f"{crystal.path}: no {best.formula} atom has a bonded neighbour: an ionic or metallic solid, not molecules",
-            kind="polymer",
-            why="an extended solid holds no finite molecule, and cutting it would invent one",
-            fix="use a periodic program, or cut a model by hand and give it as an XYZ file",
         )
     return best
 
