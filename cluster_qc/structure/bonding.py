@@ -55,15 +55,17 @@ def bonded_pairs(symbols: Sequence[str], positions: FloatArray) -> list[tuple[in
     kinds = sorted(set(symbols))
     limit = {(a, b): longest_bond(a, b) for a in kinds for b in kinds}
     reach = max(limit.values())
-    pairs = cKDTree(positions).query_pairs(reach, output_type="ndarray") if reach > 0 else []
+    if not reach:
+        return []
+    pairs = cKDTree(positions).query_pairs(reach, output_type="ndarray")
+    distances = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
     metal = {kind: is_metal(kind) for kind in kinds}
     found: list[tuple[int, int, float]] = []
     nearest: dict[int, float] = {}
-    for i, j in pairs:
-        distance = float(np.linalg.norm(positions[i] - positions[j]))
+    for (i, j), distance in zip(pairs.tolist(), distances.tolist(), strict=True):
         if distance <= limit[symbols[i], symbols[j]]:
-            found.append((int(min(i, j)), int(max(i, j)), distance))
-            for a, b in ((int(i), int(j)), (int(j), int(i))):
+            found.append((min(i, j), max(i, j), distance))
+            for a, b in ((i, j), (j, i)):
                 if symbols[a] == "H" and not metal[symbols[b]]:
                     nearest[a] = min(distance, nearest.get(a, distance))
 

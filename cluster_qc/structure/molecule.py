@@ -177,9 +177,10 @@ def close_pairs(cell: CellAtoms, reach: float) -> list[tuple[int, int, float]]:
     """Find all pairs i < j of the cell's atoms with images within `reach`, and their shortest distance, angstrom."""
     near = _neighbourhood(cell, reach)
     found: dict[tuple[int, int], float] = {}
-    for p, q in cKDTree(near.positions).query_pairs(reach):
-        i, j = sorted((int(near.atom[p]), int(near.atom[q])))
-        distance = float(np.linalg.norm(near.positions[p] - near.positions[q]))
+    pairs = cKDTree(near.positions).query_pairs(reach, output_type="ndarray")
+    distances = np.linalg.norm(near.positions[pairs[:, 0]] - near.positions[pairs[:, 1]], axis=1)
+    ends = np.sort(near.atom[pairs], axis=1)
+    for (i, j), distance in zip(ends.tolist(), distances.tolist(), strict=True):
         if i != j:
             found[i, j] = min(distance, found.get((i, j), distance))
     return [(i, j, distance) for (i, j), distance in sorted(found.items())]
