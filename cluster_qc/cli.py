@@ -109,13 +109,21 @@ def structure(
         Path | None, typer.Option("-o", "--output", metavar="FILE.xyz", help="Write the cluster.")
     ] = None,
     disorder: Disorder = None,
+    block: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Data block of a CIF with several structures.")
+    ] = None,
+    normalise_hydrogens: Annotated[
+        bool, typer.Option("--normalise-hydrogens", help="Set C-H, N-H and O-H to neutron lengths.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Tell what is in a structure file, what was chosen and why."""
     from cluster_qc.workflow.look import inspect_structure, structure_text
 
     try:
-        cluster, report = inspect_structure(file, disorder or "major")
+        cluster, report = inspect_structure(
+            file, disorder or "major", block=block, normalise_hydrogens=normalise_hydrogens
+        )
         if output is not None:
             from cluster_qc.workflow.run import write_structure
 

@@ -177,6 +177,44 @@ def test_structure_writes_xyz(folder):
     assert (folder / "copy.xyz").read_text().startswith("3\n")
 
 
+CRYSTAL = """data_{name}
+_cell_length_a 10
+_cell_length_b 11
+_cell_length_c 12
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P -1'
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+{metal}1 0 0 0
+Cl1 0.23 0 0
+N1 0.02 0.185 0
+H1 0.06 0.21 0.06
+H2 -0.07 0.21 0
+H3 0.06 0.21 -0.06
+"""
+
+
+def test_structure_of_one_block_in_words(folder):
+    text = CRYSTAL.format(name="one", metal="Pt") + CRYSTAL.format(name="two", metal="Pd")
+    (folder / "my two crystals.cif").write_text(text)
+    done = cli("structure", "my two crystals.cif", "--json", cwd=folder, check=2)
+    assert "one, two" in json.loads(done.stdout)["error"]["message"]
+    arguments = ("--block", "two", "--normalise-hydrogens", "-o", "two.xyz")
+    text = cli("structure", "my two crystals.cif", *arguments, cwd=folder, check=0).stdout
+    assert "Cl2H6N2Pd: 11 atoms, charge +0" in text
+    assert "1 x Pd +2: usual ion" in text
+    assert "2 x Cl -1" in text
+    assert "P -1, both hands" in text
+    assert "neutron lengths" in text
+    assert (folder / "two.xyz").read_text().startswith("11\n")
+    cli("structure", "water.xyz", "--block", "two", cwd=folder, check=2)
+
+
 # --- a finished run -----------------------------------------------------------------------------------------
 
 

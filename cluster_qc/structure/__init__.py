@@ -3,13 +3,20 @@
 from cluster_qc.structure.chirality import cip_labels, cip_report, core_handedness
 from cluster_qc.structure.cif import CrystalReport, inspect_cif, read_cif
 from cluster_qc.structure.connectivity import bonds, find_fragments, split_ligands
-from cluster_qc.structure.geometry import MetalDistance, mean_distances, metal_metal_distances
+from cluster_qc.structure.geometry import (
+    MetalAngle,
+    MetalDistance,
+    mean_distances,
+    metal_angles,
+    metal_metal_distances,
+)
 from cluster_qc.structure.ions import expected_charge, ionic_fragments
 from cluster_qc.structure.ligands import build_m2m2_cluster
 from cluster_qc.structure.xyz import read_xyz, write_xyz
 
 __all__ = [
     "CrystalReport",
+    "MetalAngle",
     "MetalDistance",
     "bonds",
     "build_m2m2_cluster",
@@ -21,6 +28,7 @@ __all__ = [
     "inspect_cif",
     "ionic_fragments",
     "mean_distances",
+    "metal_angles",
     "metal_metal_distances",
     "read_cif",
     "read_xyz",

@@ -23,6 +23,8 @@ further apart is still one molecule through the ligands that bridge them."""
 
 _COUNTER_IONS = frozenset({"Na", "K", "Rb", "Cs"})
 _HH_BOND = 0.9
+_HYDROGEN_BOND = 1.15
+"""A hydrogen's second nonmetal this many times further than its first is a hydrogen bond; boranes bridge by more."""
 
 
 def is_cluster_metal(symbol: str) -> bool:
@@ -43,27 +45,38 @@ def longest_bond(first: str, second: str) -> float:
 
 
 def bonded_pairs(symbols: Sequence[str], positions: FloatArray) -> list[tuple[int, int]]:
-    """Bonded pairs (i < j) among points in angstrom; a hydrogen next to a nonmetal does not bind a metal too."""
+    """Bonded pairs (i < j) among points in angstrom.
+
+    A hydrogen next to a nonmetal does not bind a metal too, and of two nonmetals only the nearer, unless it lies midway
+    or one of them is boron.
+    """
     if len(symbols) < 2:
         return []
     kinds = sorted(set(symbols))
     limit = {(a, b): longest_bond(a, b) for a in kinds for b in kinds}
     reach = max(limit.values())
-    pairs = cKDTree(positions).query_pairs(reach, output_type="ndarray") if reach > 0 else []
-    found = []
-    covered = set()
-    for i, j in pairs:
-        distance = float(np.linalg.norm(positions[i] - positions[j]))
+    if not reach:
+        return []
+    pairs = cKDTree(positions).query_pairs(reach, output_type="ndarray")
+    distances = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
+    metal = {kind: is_metal(kind) for kind in kinds}
+    found: list[tuple[int, int, float]] = []
+    nearest: dict[int, float] = {}
+    for (i, j), distance in zip(pairs.tolist(), distances.tolist(), strict=True):
         if distance <= limit[symbols[i], symbols[j]]:
-            found.append((int(min(i, j)), int(max(i, j))))
+            found.append((min(i, j), max(i, j), distance))
             for a, b in ((i, j), (j, i)):
-                if symbols[a] == "H" and not is_metal(symbols[b]):
-                    covered.add(int(a))
-    return sorted(
-        (i, j)
-        for i, j in found
-        if not (i in covered and is_metal(symbols[j])) and not (j in covered and is_metal(symbols[i]))
-    )
+                if symbols[a] == "H" and not metal[symbols[b]]:
+                    nearest[a] = min(distance, nearest.get(a, distance))
+
+    def holds(hydrogen: int, other: int, distance: float) -> bool:
+        if symbols[hydrogen] != "H" or hydrogen not in nearest:
+            return True
+        if metal[symbols[other]]:
+            return False
+        return symbols[other] == "B" or distance <= _HYDROGEN_BOND * nearest[hydrogen]
+
+    return sorted((i, j) for i, j, distance in found if holds(i, j, distance) and holds(j, i, distance))
 
 
 def bonds(symbols: Sequence[str], coords: ArrayLike) -> list[tuple[int, int]]:

@@ -4,95 +4,40 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import gemmi
 
 from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
-from cluster_qc.structure.charges import crystal_charge
-from cluster_qc.structure.chirality import cip_report, core_handedness
-from cluster_qc.structure.crystal import Crystal, read_crystal
-from cluster_qc.structure.disorder import (
-    DisorderChoice,
-    DisorderGroup,
-    check_choice,
-    choose_groups,
-    resolve_overlaps,
+from cluster_qc.model.elements import atomic_number, is_metal
+from cluster_qc.structure.absolute import absolute_structure
+from cluster_qc.structure.bonding import is_cluster_metal
+from cluster_qc.structure.charges import (
+    IonShare,
+    crystal_charge,
+    explain_charge,
+    matching_moiety,
+    may_be_open_shell,
+    parse_moieties,
 )
-from cluster_qc.structure.geometry import metal_metal_distances
-from cluster_qc.structure.hydrogens import add_hydrogens, missing_hydrogens, whole_formula
+from cluster_qc.structure.chirality import cip_report, core_handedness
+from cluster_qc.structure.contacts import metal_contacts
+from cluster_qc.structure.crystal import Crystal, formula_counts, read_crystal
+from cluster_qc.structure.crystal_report import CrystalReport
+from cluster_qc.structure.disorder import FULL, DisorderChoice, check_choice, choose_groups
+from cluster_qc.structure.hydrogens import (
+    add_hydrogens,
+    missing_hydrogens,
+    normalised,
+    room_on_nitrogens,
+    whole_formula,
+)
 from cluster_qc.structure.ions import with_parts
-from cluster_qc.structure.molecule import Molecule, assemble, fill_cell
+from cluster_qc.structure.molecule import CellAtoms, Molecule, assemble, fill_cell
+from cluster_qc.structure.overlaps import resolve_overlaps
+from cluster_qc.structure.sites import Site
 from cluster_qc.units import angstrom
 
-
-@dataclass(frozen=True, eq=False)
-class CrystalReport:
-    """What is in a crystal, what was chosen and why."""
-
-    cluster: Cluster
-    """The molecule with the most metal atoms, positions in bohr in the crystal's Cartesian axes."""
-    copies_in_cell: int
-    """Molecules of the cluster's formula in one cell, mirror images included."""
-    others: tuple[tuple[str, int], ...]
-    """(Hill formula, count in the cell, weighted by occupancy) of every other species."""
-    choice: DisorderChoice
-    groups: tuple[DisorderGroup, ...]
-    """The disordered alternatives; empty for an ordered structure."""
-    added_hydrogens: int
-    """Hydrogen atoms of the cluster that the file has no sites for, added at ideal positions."""
-    missing_hydrogens: int
-    """Hydrogen atoms that the cluster should have and that could not be placed."""
-    space_group: str
-    space_group_chiral: bool
-    """True if the space group has no mirror, inversion or glide: all molecules of the crystal have one hand."""
-    flack: str | None
-    """Flack parameter with its uncertainty as the file writes it."""
-    cip: tuple[str, ...]
-    """R or S of each carbon stereocentre of the ligands."""
-    core_handedness: str | None
-    warnings: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON values (distances in angstrom)."""
-        return {
-            "cluster": {
-                "formula": self.cluster.formula,
-                "natom": self.cluster.natom,
-                "charge": self.cluster.charge,
-                "copies_in_cell": self.copies_in_cell,
-                "metal_metal_angstrom": [
-                    {"pair": contact.pair, "distance": round(contact.distance / angstrom, 4)}
-                    for contact in metal_metal_distances(self.cluster)
-                ],
-            },
-            "others": [{"formula": formula, "count_in_cell": count} for formula, count in self.others],
-            "disorder": {
-                "present": bool(self.groups),
-                "choice": self.choice,
-                "groups": [
-                    {
-                        "assembly": group.assembly,
-                        "group": group.group,
-                        "occupancy": group.occupancy,
-                        "atoms": group.atoms,
-                        "kept": group.kept,
-                    }
-                    for group in self.groups
-                ],
-            },
-            "added_hydrogens": self.added_hydrogens,
-            "chirality": {
-                "space_group_chiral": self.space_group_chiral,
-                "flack": gemmi.cif.as_number(self.flack) if self.flack else None,
-                "cip": list(self.cip),
-                "core_handedness": self.core_handedness,
-            },
-            "warnings": list(self.warnings),
-        }
+__all__ = ["CrystalReport", "inspect_cif", "read_cif"]
 
 
 def inspect_cif(
@@ -102,6 +47,7 @@ def inspect_cif(
     block: str | None = None,
     charge: int | None = None,
     multiplicity: int | None = None,
+    normalise_hydrogens: bool = False,
     name: str | None = None,
 ) -> CrystalReport:
     """Read a CIF and report what is in the crystal.
@@ -119,6 +65,8 @@ def inspect_cif(
         usual charges of metals and ligands, in this order, with a warning where it had to be guessed.
     multiplicity
         2S + 1; by default 1, or 2 with a warning for an odd number of electrons.
+    normalise_hydrogens
+        Move hydrogens along their bonds to C, N and O to the mean neutron lengths.
     name
         Name of the cluster; by default the file's name without its suffix.
 
@@ -130,50 +78,65 @@ def inspect_cif(
     check_choice(disorder)
     crystal = read_crystal(path, block)
     warnings = list(crystal.warnings)
-    sites, occupancies, groups = choose_groups(crystal, disorder)
-    cell, notes = resolve_overlaps(fill_cell(crystal, sites, occupancies), sites, str(crystal.path))
+    sites, occupancies, groups, notes = choose_groups(crystal, disorder)
+    warnings += notes
+    cell = fill_cell(crystal, sites, occupancies)
+    cell, notes, guessed = resolve_overlaps(cell, sites, str(crystal.path), disorder)
     warnings += notes
     molecules = assemble(cell)
     chosen = _pick(crystal, molecules, warnings)
+    _refuse_guess(crystal, cell, chosen, sites, guessed)
+    warnings += _partial_warning(cell, chosen, sites)
+    if parse_moieties(crystal.moiety) and matching_moiety(crystal.moiety, chosen.symbols) is None:
+        warnings.append(f"{chosen.formula} is none of the moieties that the file names: {crystal.moiety}")
     copies, others = _count(chosen, molecules, crystal.moiety, warnings)
-    lacking = missing_hydrogens(crystal, chosen, molecules)
-    whole = None
-    if lacking:
-        attached = [sites[cell.site[i]].attached_hydrogens for i in chosen.atoms]
-        whole = add_hydrogens(chosen, lacking, attached)
-        warnings.append(
-            f"{lacking} hydrogen atoms of the cluster have no sites in the file; "
-            + (
-                "they were added at ideal positions"
-                if whole
-                else "where they belong is not certain, none were added"
-            )
-        )
+    whole, added, missing = _with_hydrogens(crystal, cell, chosen, molecules, sites, warnings)
+    warnings += _composition_warning(crystal, chosen, whole, missing, molecules)
+    if normalise_hydrogens:
+        whole, moved = normalised(whole)
+        warnings.append(f"{moved} C-H, N-H and O-H bonds were set to neutron lengths; other hydrogens stay")
+    reason = "was given"
     if charge is None:
-        charge, reason = crystal_charge(crystal.moiety, chosen, copies, molecules)
-        if reason:
+        rest = [molecule for molecule in molecules if molecule.formula != chosen.formula]
+        charge, reason, stated = crystal_charge(crystal.moiety, whole, copies, rest)
+        if not stated:
             warnings.append(f"charge {charge:+d} {reason}; give charge= if it is wrong")
-    added = lacking if whole else 0
-    cluster = _cluster(
-        crystal, whole or chosen, disorder if groups else None, charge, multiplicity, name, warnings
-    )
-    labels, reason = cip_report(cluster)
-    if reason:
-        warnings.append(f"no CIP labels: {reason}")
-    _judge_flack(crystal.flack, warnings)
+    cluster = _cluster(crystal, whole, disorder if groups else None, charge, multiplicity, name)
+    shares, notes = explain_charge(cluster)
+    warnings += [] if missing else notes
+    if multiplicity is None:
+        warnings += _multiplicity_warnings(cluster, shares)
+    labels, no_labels = cip_report(cluster)
+    if no_labels:
+        warnings.append(f"no CIP labels: {no_labels}")
+    contacts, no_radii = metal_contacts(cell, chosen)
+    if no_radii:
+        warnings.append(
+            f"contacts of {', '.join(no_radii)} are not listed: Bondi gives no van der Waals radius"
+        )
+    handedness = core_handedness(cluster)
+    verdict, verdict_reason = absolute_structure(crystal.hand, crystal.is_sohncke)
+    if verdict != "as given" and (verdict != "both hands" or labels or handedness):
+        warnings.append(verdict_reason)
     return CrystalReport(
         cluster=cluster,
         copies_in_cell=copies,
         others=others,
+        block=crystal.block,
         choice=disorder,
         groups=groups,
         added_hydrogens=added,
-        missing_hydrogens=lacking - added,
+        missing_hydrogens=missing,
+        charge_reason=reason,
+        charge_shares=shares,
+        contacts=tuple(contacts),
         space_group=crystal.space_group,
         space_group_chiral=crystal.is_sohncke,
-        flack=crystal.flack,
+        hand=crystal.hand,
+        absolute_structure=verdict,
+        absolute_reason=verdict_reason,
         cip=tuple(labels),
-        core_handedness=core_handedness(cluster),
+        core_handedness=handedness,
         warnings=tuple(warnings),
     )
 
@@ -185,6 +148,7 @@ def read_cif(
     block: str | None = None,
     charge: int | None = None,
     multiplicity: int | None = None,
+    normalise_hydrogens: bool = False,
     name: str | None = None,
 ) -> Cluster:
     """Read the cluster of a crystal: the whole molecule with the most metal atoms.
@@ -197,7 +161,13 @@ def read_cif(
         As `inspect_cif`, and with kind "hydrogens" if hydrogen atoms of the cluster are missing and cannot be placed.
     """
     report = inspect_cif(
-        path, disorder=disorder, block=block, charge=charge, multiplicity=multiplicity, name=name
+        path,
+        disorder=disorder,
+        block=block,
+        charge=charge,
+        multiplicity=multiplicity,
+        normalise_hydrogens=normalise_hydrogens,
+        name=name,
     )
     if report.missing_hydrogens:
         raise StructureError(
@@ -221,6 +191,14 @@ def _pick(crystal: Crystal, molecules: Sequence[Molecule], warnings: list[str]) 
             )
     if any(molecule.infinite for molecule in molecules):
         warnings.append("a species without metals is bonded to its own images; its formula is per cell")
+    metals = [molecule for molecule in molecules if any(map(is_metal, molecule.symbols))]
+    if metals and all(len(molecule.symbols) == 1 for molecule in metals):
+        raise StructureError(
+            f"{crystal.path}: no metal atom has a bonded neighbour: an ionic or metallic solid, not molecules",
+            kind="polymer",
+            why="an extended solid holds no finite molecule, and cutting it would invent one",
+            fix="use a periodic program, or cut a model by hand and give it as an XYZ file",
+        )
     best = max(molecules, key=lambda molecule: (molecule.nmetal, len(molecule.symbols)))
     if not best.nmetal:
         raise StructureError(
@@ -230,6 +208,111 @@ def _pick(crystal: Crystal, molecules: Sequence[Molecule], warnings: list[str]) 
             fix="convert the file to XYZ and read that, if the organic molecule is meant",
         )
     return best
+
+
+def _refuse_guess(
+    crystal: Crystal,
+    cell: CellAtoms,
+    chosen: Molecule,
+    sites: Sequence[Site],
+    guessed: frozenset[tuple[int, int]],
+) -> None:
+    """Refuse a cluster with atoms that only a guess picked out of many overlapping ones."""
+    labels = [
+        sites[cell.site[i]].label
+        for i in chosen.atoms
+        if (int(cell.site[i]), int(cell.operation[i])) in guessed
+    ]
+    if labels:
+        raise StructureError(
+            f"{crystal.path}: many partly occupied atoms of the cluster overlap ({', '.join(labels)}) and no disorder "
+            "groups tell them apart",
+            kind="disorder",
+            why="which of them belong together cannot be told, and a wrong mixture is a wrong molecule",
+            fix="assign _atom_site_disorder_assembly and _atom_site_disorder_group in the CIF",
+        )
+
+
+def _partial_warning(cell: CellAtoms, chosen: Molecule, sites: Sequence[Site]) -> list[str]:
+    partial = {
+        sites[cell.site[i]].label: float(cell.occupancy[i]) for i in chosen.atoms if cell.occupancy[i] < FULL
+    }
+    told = ", ".join(f"{label} ({share:g})" for label, share in partial.items())
+    return [f"partly occupied atoms of the cluster without an alternative were kept: {told}"] if told else []
+
+
+def _with_hydrogens(
+    crystal: Crystal,
+    cell: CellAtoms,
+    chosen: Molecule,
+    molecules: Sequence[Molecule],
+    sites: Sequence[Site],
+    warnings: list[str],
+) -> tuple[Molecule, int, int]:
+    """The cluster with the hydrogens that have no sites, how many were added, and how many could not be."""
+    lacking = missing_hydrogens(crystal, chosen, molecules)
+    if not lacking:
+        return chosen, 0, 0
+    checked = bool(crystal.formula_sum) or matching_moiety(crystal.moiety, chosen.symbols) is not None
+    whole = None
+    if checked or not room_on_nitrogens(chosen):
+        whole = add_hydrogens(chosen, lacking, [sites[cell.site[i]].attached_hydrogens for i in chosen.atoms])
+    text = f"{lacking} hydrogen atoms of the cluster have no sites in the file; "
+    if whole is None:
+        warnings.append(text + "where they belong is not certain, none were added")
+        return chosen, 0, lacking
+    warnings.append(
+        text
+        + "they were added at ideal positions"
+        + (
+            ""
+            if checked
+            else ", by the geometry of the carbon atoms alone: the file has no formula to check with"
+        )
+    )
+    return whole, lacking, 0
+
+
+def _composition_warning(
+    crystal: Crystal, chosen: Molecule, whole: Molecule, missing: int, molecules: Sequence[Molecule]
+) -> list[str]:
+    """Compare the atoms of the cell with the sum formula; solvent left out of the model shows here, and lost atoms."""
+    cell: dict[str, float] = defaultdict(float)
+    for molecule in molecules:
+        formula = (
+            whole.formula if molecule.formula == chosen.formula else whole_formula(crystal.moiety, molecule)
+        )
+        for symbol, count in formula_counts(formula).items():
+            cell[symbol] += count * molecule.weight
+        if molecule.formula == chosen.formula:
+            cell["H"] += missing * molecule.weight
+    metals = [symbol for symbol in crystal.formula_sum if symbol in cell and is_cluster_metal(symbol)]
+    if not metals:
+        return []
+    units = sum(cell[symbol] for symbol in metals) / sum(crystal.formula_sum[symbol] for symbol in metals)
+    differences = []
+    for symbol in sorted({*crystal.formula_sum, *cell}):
+        stated, found = crystal.formula_sum.get(symbol, 0.0), cell.get(symbol, 0.0) / units
+        if abs(found - stated) > max(0.3, 0.01 * stated):
+            differences.append(f"{symbol} {found:.4g} instead of {stated:g}")
+    if not differences:
+        return []
+    return [
+        f"the atoms do not add up to _chemical_formula_sum: {', '.join(differences)} (a solvent left out, or atoms "
+        "lost)"
+    ]
+
+
+def _multiplicity_warnings(cluster: Cluster, shares: Sequence[IonShare]) -> list[str]:
+    if cluster.multiplicity == 2:
+        return [
+            f"{cluster.formula} with charge {cluster.charge:+d} has an odd number of electrons: multiplicity 2 was "
+            "assumed"
+        ]
+    metals = may_be_open_shell(shares)
+    if not metals:
+        return []
+    return [f"{', '.join(metals)} may have unpaired electrons: multiplicity 1 was assumed"]
 
 
 def _count(
@@ -261,16 +344,11 @@ def _cluster(
     charge: int,
     multiplicity: int | None,
     name: str | None,
-    warnings: list[str],
 ) -> Cluster:
     source = f"{Path(crystal.path).name} (block {crystal.block}{f', disorder {choice}' if choice else ''})"
-    odd = (sum(gemmi.Element(symbol).atomic_number for symbol in molecule.symbols) - charge) % 2
     if multiplicity is None:
+        odd = (sum(map(atomic_number, molecule.symbols)) - charge) % 2
         multiplicity = 2 if odd else 1
-        if odd:
-            warnings.append(
-                f"{molecule.formula} with charge {charge:+d} has an odd number of electrons: multiplicity 2 was assumed"
-            )
     try:
         cluster = Cluster(
             name=crystal.path.stem if name is None else name,
@@ -285,18 +363,3 @@ def _cluster(
             f"{crystal.path}: {error.what}", kind="inconsistent", why=error.why, fix=error.fix
         ) from None
     return with_parts(cluster)
-
-
-def _judge_flack(flack: str | None, warnings: list[str]) -> None:
-    if not flack:
-        return
-    value = gemmi.cif.as_number(flack)
-    if value > 0.5:
-        warnings.append(
-            f"the Flack parameter {flack} says that the crystal has the opposite hand of the file"
-        )
-    elif "(" in flack:
-        digits = flack.split("(")[1].rstrip(")")
-        decimals = len(flack.split("(")[0].partition(".")[2])
-        if digits.isdigit() and int(digits) * 10.0**-decimals > 0.3:
-            warnings.append(f"the Flack parameter {flack} is too uncertain to fix the hand")

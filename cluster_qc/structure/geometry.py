@@ -1,9 +1,10 @@
-"""Distances between the metals of a cluster; the superposition of two sets of points."""
+"""Distances and angles between the metals of a cluster; the superposition of two sets of points."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -59,6 +60,34 @@ def mean_distances(cluster: Cluster) -> dict[str, float]:
     for contact in metal_metal_distances(cluster):
         lengths[contact.pair].append(contact.distance / angstrom)
     return {pair: float(np.mean(values)) for pair, values in sorted(lengths.items())}
+
+
+@dataclass(frozen=True)
+class MetalAngle:
+    """The angle between two metal-metal contacts of one metal."""
+
+    triple: str
+    """Elements with the vertex in the middle, e.g. "Au-Cu-Au"; the outer ones in alphabetical order."""
+    atoms: tuple[int, int, int]
+    """Atom indices in that order, counted from 0."""
+    degrees: float
+
+
+def metal_angles(cluster: Cluster, cutoff: float = METAL_CONTACT) -> tuple[MetalAngle, ...]:
+    """All angles between metal-metal contacts up to `cutoff` (bohr), by triple and then by size."""
+    around: dict[int, list[int]] = defaultdict(list)
+    for contact in metal_metal_distances(cluster, cutoff):
+        first, second = contact.atoms
+        around[first].append(second)
+        around[second].append(first)
+    found = []
+    for vertex, neighbours in around.items():
+        for a, b in combinations(sorted(neighbours, key=lambda i: (cluster.symbols[i], i)), 2):
+            u, v = cluster.coords[a] - cluster.coords[vertex], cluster.coords[b] - cluster.coords[vertex]
+            angle = float(np.rad2deg(np.arctan2(np.linalg.norm(np.cross(u, v)), u @ v)))
+            triple = "-".join(cluster.symbols[i] for i in (a, vertex, b))
+            found.append(MetalAngle(triple, (a, vertex, b), angle))
+    return tuple(sorted(found, key=lambda angle: (angle.triple, angle.degrees)))
 
 
 def superposition(moving: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -15,24 +15,36 @@ from cluster_qc.structure.crystal import Crystal
 from cluster_qc.structure.molecule import Molecule, hill_formula
 
 _LENGTH = {"B": 1.19, "C": 1.09, "N": 1.01, "O": 0.97, "Si": 1.48, "P": 1.42, "S": 1.34}
+_SINGLE_CN = 1.40
+"""Angstrom; C-N single bonds are longer (1.47), amides and imines shorter (1.35, 1.28)."""
 _TETRAHEDRAL = np.deg2rad(109.47)
 
 
-def missing_hydrogens(crystal: Crystal, chosen: Molecule, molecules: Sequence[Molecule]) -> int:
-    """Hydrogens of the cluster without sites, from the formulae in the file; 0 if these do not tell.
+_NEUTRON = {"C": 1.089, "N": 1.015, "O": 0.993}
+"""Mean X-H bond lengths from neutron diffraction (angstrom), the defaults of the Cambridge database's programs: F. H.
+Allen and I. J. Bruno, Acta Cryst. B 66, 380 (2010), 10.1107/S0108768110012048."""
 
-    The moiety's formula decides. Without one, the sum formula does, if the cluster is the only species and none of its
-    hydrogens is in the file.
+
+def missing_hydrogens(crystal: Crystal, chosen: Molecule, molecules: Sequence[Molecule]) -> int:
+    """Hydrogens of the cluster without sites.
+
+    The moiety's formula decides. Without one, the sum formula does if the cluster is the only species: wholly if none
+    of its hydrogens is in the file, otherwise where the carbons' geometry asks for the same number. With neither, a
+    molecule without any hydrogen lacks those that its carbons ask for.
     """
     have = chosen.symbols.count("H")
     matched = matching_moiety(crystal.moiety, chosen.symbols)
     if matched is not None:
         return max(0, matched[0].get("H", 0) - have)
-    if have == 0 and {molecule.formula for molecule in molecules} == {chosen.formula}:
-        carbons = crystal.formula_sum.get("C", 0)
+    neighbours = _graph(chosen)
+    by_geometry = sum(_on_carbon(i, chosen, neighbours) for i in _all(chosen))
+    alone = all(molecule.formula == chosen.formula for molecule in molecules)
+    carbons = crystal.formula_sum.get("C", 0)
+    if crystal.formula_sum and alone:
         scale = chosen.symbols.count("C") / carbons if carbons else 1.0
-        return round(crystal.formula_sum.get("H", 0) * scale)
-    return 0
+        lacking = round(crystal.formula_sum.get("H", 0) * scale) - have
+        return lacking if have == 0 or lacking == by_geometry else 0
+    return 0 if have or crystal.formula_sum else by_geometry
 
 
 def whole_formula(moiety: str, molecule: Molecule) -> str:
@@ -55,13 +67,15 @@ def add_hydrogens(molecule: Molecule, wanted: int, attached: Sequence[int | None
         How many the formula asks for.
     attached
         Hydrogens on each atom as the file says (_atom_site_attached_hydrogens), None where it does not. If the file
-        says nothing, the carbons' hydrogens follow from their bond lengths and angles.
+        says nothing, the carbons' hydrogens follow from their bond lengths and angles; if the formula asks for more,
+        and for as many as the nitrogens have room for, these take the rest. Hydrogens on oxygen are never guessed.
     """
-    neighbours = neighbour_lists(len(molecule.symbols), bonded_pairs(molecule.symbols, molecule.positions))
-    if any(attached):
-        counts = [count or 0 for count in attached]
-    else:
-        counts = [_on_carbon(i, molecule, neighbours) for i in range(len(molecule.symbols))]
+    neighbours = _graph(molecule)
+    counts = [count or 0 for count in attached]
+    if not any(counts):
+        counts = [_on_carbon(i, molecule, neighbours) for i in _all(molecule)]
+        if sum(counts) != wanted:
+            counts = [c + _on_nitrogen(i, molecule, neighbours) for i, c in enumerate(counts)]
     if sum(counts) != wanted:
         return None
     added: list[FloatArray] = []
@@ -76,6 +90,36 @@ def add_hydrogens(molecule: Molecule, wanted: int, attached: Sequence[int | None
         symbols=molecule.symbols + ("H",) * len(added),
         positions=np.vstack([molecule.positions, *added]),
     )
+
+
+def normalised(molecule: Molecule) -> tuple[Molecule, int]:
+    """Move hydrogens bonded to one C, N or O only along that bond to the mean neutron length; and how many moved.
+
+    X-ray refinement puts them about 0.1 angstrom short: it sees the bond's electrons, not the nucleus.
+    """
+    positions = np.array(molecule.positions)
+    moved = 0
+    for i, bonded in enumerate(_graph(molecule)):
+        length = _NEUTRON.get(molecule.symbols[bonded[0]]) if len(bonded) == 1 else None
+        if molecule.symbols[i] == "H" and length is not None:
+            bond = positions[i] - positions[bonded[0]]
+            positions[i] = positions[bonded[0]] + length * bond / np.linalg.norm(bond)
+            moved += 1
+    return replace(molecule, positions=positions), moved
+
+
+def room_on_nitrogens(molecule: Molecule) -> int:
+    """Hydrogens that the nitrogens could take, by their neighbours."""
+    neighbours = _graph(molecule)
+    return sum(_on_nitrogen(i, molecule, neighbours) for i in _all(molecule))
+
+
+def _graph(molecule: Molecule) -> list[list[int]]:
+    return neighbour_lists(len(molecule.symbols), bonded_pairs(molecule.symbols, molecule.positions))
+
+
+def _all(molecule: Molecule) -> range:
+    return range(len(molecule.symbols))
 
 
 def _near(i: int, molecule: Molecule, neighbours: list[list[int]]) -> list[int]:
@@ -109,10 +153,29 @@ def _on_carbon(i: int, molecule: Molecule, neighbours: list[list[int]]) -> int:
     return 0
 
 
+def _on_nitrogen(i: int, molecule: Molecule, neighbours: list[list[int]]) -> int:
+    """Room for hydrogens on a nitrogen, by its neighbours (metals included); whether they are there, it does not tell.
+
+    An ammine has room for three, a metal's amine (C-N single) for two, any other nitrogen with two neighbours for one,
+    a pyramidal one with three neighbours for one.
+    """
+    if molecule.symbols[i] != "N":
+        return 0
+    near = neighbours[i]
+    vectors = molecule.positions[near] - molecule.positions[i]
+    lengths = np.linalg.norm(vectors, axis=1)
+    metal = [is_cluster_metal(molecule.symbols[j]) for j in near]
+    if len(near) == 3:
+        return int(np.linalg.norm((vectors / lengths[:, None]).sum(axis=0)) > 0.5)
+    if len(near) == 2:
+        return 2 if any(metal) and lengths[metal.index(False) if False in metal else 0] > _SINGLE_CN else 1
+    return 3 if len(near) == 1 and metal[0] else 0
+
+
 def _places(i: int, count: int, molecule: Molecule, neighbours: list[list[int]]) -> list[FloatArray]:
     """Positions (angstrom) of `count` hydrogens on atom i; fewer if the geometry is not one of the usual ones."""
     symbol, here = molecule.symbols[i], molecule.positions[i]
-    near = _near(i, molecule, neighbours)
+    near = _near(i, molecule, neighbours) if symbol == "C" else neighbours[i]
     length = _LENGTH.get(symbol, 0.0)
     if not near or not length:
         return []

@@ -8,14 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from ase.data import atomic_numbers, covalent_radii
 from scipy.spatial import cKDTree
 
 from cluster_qc.model.arrays import FloatArray, IntArray
+from cluster_qc.model.elements import is_metal
 from cluster_qc.structure.bonding import bonded_pairs, is_cluster_metal, longest_bond
-from cluster_qc.structure.crystal import Crystal, Site
+from cluster_qc.structure.crystal import Crystal
+from cluster_qc.structure.sites import Site
 
 SAME_POSITION = 0.3
 """Symmetry copies of one site closer than this (angstrom) are one atom on a special position."""
+
+_COINAGE = frozenset({"Cu", "Ag", "Au"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +47,6 @@ class CellAtoms:
             tuple(self.symbols[i] for i in index), self.fractional[index], self.site[index],
             self.operation[index], weights[index], self.matrix,
         )  # fmt: skip
-
-    def distance(self, i: int, j: int) -> float:
-        """Shortest distance in angstrom between atoms i and j or their translated images (cells not too skew)."""
-        return float(shortest(self.fractional[i] - self.fractional[j], self.matrix))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +83,24 @@ def hill_formula(symbols: Sequence[str]) -> str:
     )
 
 
-_NEAR = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)], dtype=float)
+_SHORT = 4.0
+"""Lengths below this (angstrom) are found exactly among the images of any cell, however skew."""
+
+
+def _image_shifts(matrix: FloatArray) -> FloatArray:
+    """Lattice vectors that bring a vector within half a cell to its nearest image, if that is `_SHORT` or less."""
+    heights = np.floor(_SHORT * np.linalg.norm(np.linalg.inv(matrix), axis=1) + 0.5)
+    reach = np.maximum(heights, 1).astype(int)
+    return np.asarray(np.array(list(np.ndindex(*(2 * reach + 1))), dtype=float) - reach)
 
 
 def shortest(delta: FloatArray, matrix: FloatArray) -> FloatArray:
     """Lengths (angstrom) of fractional vectors (..., 3) reduced to the nearest image."""
-    reduced = delta - np.round(delta)
-    lengths = [np.linalg.norm((reduced + shift) @ matrix.T, axis=-1) for shift in _NEAR]
-    return np.asarray(np.minimum.reduce(lengths))
+    reduced = (delta - np.round(delta)) @ matrix.T
+    best = np.full(delta.shape[:-1], np.inf)
+    for shift in _image_shifts(matrix) @ matrix.T:
+        np.minimum(best, np.linalg.norm(reduced + shift, axis=-1), out=best)
+    return best
 
 
 def fill_cell(crystal: Crystal, sites: Sequence[Site], occupancies: Sequence[float]) -> CellAtoms:
@@ -97,31 +108,35 @@ def fill_cell(crystal: Crystal, sites: Sequence[Site], occupancies: Sequence[flo
     matrix = crystal.orthogonalisation
     rotations = np.array([op.rot for op in crystal.operations], dtype=float) / crystal.operations[0].DEN
     translations = np.array([op.tran for op in crystal.operations], dtype=float) / crystal.operations[0].DEN
+    positions = np.array([site.position for site in sites])
+    images = np.einsum("kab,nb->nka", rotations, positions) + translations
+    special = (shortest(images - images[:, :1], matrix) < SAME_POSITION).sum(axis=1) > 1
     symbols: list[str] = []
     rows: list[FloatArray] = []
     origin: list[tuple[int, int]] = []
-    weights: list[float] = []
     for index, site in enumerate(sites):
-        images = rotations @ np.array(site.position) + translations
-        free = np.ones(len(images), dtype=bool)
-        for k in range(len(images)):
+        copies = images[index]
+        free = np.ones(len(copies), dtype=bool)
+        for k in range(len(copies)):
             if not free[k]:
                 continue
-            delta = images - images[k]
-            same = free & (shortest(delta, matrix) < SAME_POSITION)
-            free &= ~same
-            offset = _nearest(delta[same], matrix)
+            place = copies[k]
+            if special[index]:
+                delta = copies - place
+                same = free & (shortest(delta, matrix) < SAME_POSITION)
+                free &= ~same
+                place = place + _nearest(delta[same], matrix).mean(axis=0)
             symbols.append(site.symbol)
-            rows.append(images[k] + offset.mean(axis=0))
+            rows.append(place)
             origin.append((index, k))
-            weights.append(occupancies[index])
     table = np.array(origin, dtype=np.intp)
-    return CellAtoms(tuple(symbols), np.array(rows), table[:, 0], table[:, 1], np.array(weights), matrix)
+    weights = np.asarray(occupancies, dtype=float)[table[:, 0]]
+    return CellAtoms(tuple(symbols), np.array(rows), table[:, 0], table[:, 1], weights, matrix)
 
 
 def _nearest(delta: FloatArray, matrix: FloatArray) -> FloatArray:
     """Fractional vectors (n, 3) moved to their shortest images."""
-    images = (delta - np.round(delta))[:, None, :] + _NEAR
+    images = (delta - np.round(delta))[:, None, :] + _image_shifts(matrix)
     best = np.linalg.norm(images @ matrix.T, axis=-1).argmin(axis=-1)
     return np.asarray(images[np.arange(len(delta)), best])
 
@@ -162,12 +177,37 @@ def close_pairs(cell: CellAtoms, reach: float) -> list[tuple[int, int, float]]:
     """Find all pairs i < j of the cell's atoms with images within `reach`, and their shortest distance, angstrom."""
     near = _neighbourhood(cell, reach)
     found: dict[tuple[int, int], float] = {}
-    for p, q in cKDTree(near.positions).query_pairs(reach):
-        i, j = sorted((int(near.atom[p]), int(near.atom[q])))
-        distance = float(np.linalg.norm(near.positions[p] - near.positions[q]))
+    pairs = cKDTree(near.positions).query_pairs(reach, output_type="ndarray")
+    distances = np.linalg.norm(near.positions[pairs[:, 0]] - near.positions[pairs[:, 1]], axis=1)
+    ends = np.sort(near.atom[pairs], axis=1)
+    for (i, j), distance in zip(ends.tolist(), distances.tolist(), strict=True):
         if i != j:
             found[i, j] = min(distance, found.get((i, j), distance))
     return [(i, j, distance) for (i, j), distance in sorted(found.items())]
+
+
+def images_near(cell: CellAtoms, centres: FloatArray, reach: float) -> tuple[IntArray, FloatArray]:
+    """Atoms of the crystal within `reach` (angstrom) of any centre (angstrom, (n, 3)).
+
+    Returns
+    -------
+    atoms, positions
+        Indices into the cell's atoms, one of them once for each of its images, and Cartesian positions, angstrom.
+    """
+    inverse = np.linalg.inv(cell.matrix)
+    margin = reach * np.linalg.norm(inverse, axis=1)
+    around = centres @ inverse.T
+    low, high = around.min(axis=0) - margin, around.max(axis=0) + margin
+    first = np.ceil(low - cell.fractional).astype(np.intp)
+    span = np.floor(high - cell.fractional).astype(np.intp) - first
+    atoms, points = [], []
+    for step in np.ndindex(*(np.maximum(span.max(axis=0), 0) + 1)):
+        inside = np.flatnonzero((np.array(step) <= span).all(axis=1))
+        atoms.append(inside)
+        points.append(cell.fractional[inside] + first[inside] + np.array(step))
+    index, positions = np.concatenate(atoms), np.concatenate(points) @ cell.matrix.T
+    close = np.isfinite(cKDTree(centres).query(positions, distance_upper_bound=reach)[0])
+    return index[close], positions[close]
 
 
 def periodic_bonds(cell: CellAtoms) -> list[tuple[int, int, tuple[int, int, int]]]:
@@ -187,11 +227,34 @@ def periodic_bonds(cell: CellAtoms) -> list[tuple[int, int, tuple[int, int, int]
     return found
 
 
+def _holding(
+    cell: CellAtoms, bonds: list[tuple[int, int, tuple[int, int, int]]]
+) -> list[tuple[int, int, tuple[int, int, int]]]:
+    """Bonds that hold molecules together: all but those between two coinage-metal ions that ligands saturate.
+
+    A Cu, Ag or Au with two ligands or more is complete; another one beyond the sum of the covalent radii (Ag...Ag 3.0
+    angstrom) is a metallophilic contact. Within a cluster their common ligands hold such atoms.
+    """
+    donors = Counter(i for i, j, _ in bonds if not is_metal(cell.symbols[j]))
+    saturated = [symbol in _COINAGE and donors[i] > 1 for i, symbol in enumerate(cell.symbols)]
+
+    def contact(i: int, j: int, shift: tuple[int, int, int]) -> bool:
+        vector = cell.matrix @ (cell.fractional[j] + shift - cell.fractional[i])
+        radii = (
+            covalent_radii[atomic_numbers[cell.symbols[i]]] + covalent_radii[atomic_numbers[cell.symbols[j]]]
+        )
+        return bool(np.linalg.norm(vector) > radii)
+
+    return [
+        (i, j, shift) for i, j, shift in bonds if not (saturated[i] and saturated[j] and contact(i, j, shift))
+    ]
+
+
 def assemble(cell: CellAtoms) -> list[Molecule]:
     """All molecules of a cell, each whole; those that contain the first sites come first."""
     natom = len(cell.symbols)
     neighbours: list[list[tuple[int, tuple[int, int, int]]]] = [[] for _ in range(natom)]
-    for i, j, shift in periodic_bonds(cell):
+    for i, j, shift in _holding(cell, periodic_bonds(cell)):
         neighbours[i].append((j, shift))
     order = sorted(range(natom), key=lambda i: (int(cell.operation[i]), int(cell.site[i])))
     place: dict[int, tuple[int, int, int]] = {}

@@ -15,32 +15,26 @@ from cluster_qc.workflow.references import measured_homo
 from cluster_qc.workflow.summary import read_summary
 
 
-def inspect_structure(path: Path, disorder: str = "major") -> tuple[Cluster, dict[str, Any]]:
-    """The cluster of a CIF or XYZ file and the report about it, as JSON values."""
+def inspect_structure(
+    path: Path, disorder: str = "major", *, block: str | None = None, normalise_hydrogens: bool = False
+) -> tuple[Cluster, dict[str, Any]]:
+    """The cluster of a CIF or XYZ file and the report about it, as JSON values; the options are for a CIF."""
     need_structure(path)
     if path.suffix.lower() == ".cif":
         from cluster_qc.structure.cif import inspect_cif
 
         choice: Any = disorder
-        report = inspect_cif(path, disorder=choice)
+        report = inspect_cif(path, disorder=choice, block=block, normalise_hydrogens=normalise_hydrogens)
         return report.cluster, report.as_json()
     from cluster_qc.structure.chirality import cip_labels, core_handedness
-    from cluster_qc.structure.geometry import metal_metal_distances
+    from cluster_qc.structure.crystal_report import cluster_json
     from cluster_qc.structure.xyz import read_xyz
-    from cluster_qc.units import angstrom
 
+    if block is not None or normalise_hydrogens:
+        raise InputError(f"{path}: --block and --normalise-hydrogens are for a CIF")
     cluster = read_xyz(path)
-    contacts = metal_metal_distances(cluster)
     return cluster, {
-        "cluster": {
-            "formula": cluster.formula,
-            "natom": cluster.natom,
-            "charge": cluster.charge,
-            "copies_in_cell": None,
-            "metal_metal_angstrom": [
-                {"pair": c.pair, "distance": round(c.distance / angstrom, 4)} for c in contacts
-            ],
-        },
+        "cluster": cluster_json(cluster, None),
         "others": [],
         "disorder": {"present": False, "choice": None, "groups": []},
         "added_hydrogens": 0,
@@ -65,26 +59,65 @@ def structure_text(report: dict[str, Any]) -> str:
     """The report of `inspect_structure` as text."""
     cluster, disorder, chirality = report["cluster"], report["disorder"], report["chirality"]
     lines = [f"{cluster['formula']}: {cluster['natom']} atoms, charge {cluster['charge']:+d}"]
+
+    def add(name: str, text: str) -> None:
+        lines.append(f"  {name:<21}{text}")
+
+    if "charge_reason" in cluster:
+        add("charge", cluster["charge_reason"])
+        for share in cluster["charge_shares"]:
+            charge = "?" if share["charge"] is None else f"{share['charge']:+.3g}"
+            add("", f"{share['count']} x {share['formula']} {charge}: {share['reason']}")
+    add("electrons", f"{cluster['electrons']}, multiplicity {cluster['multiplicity']}")
     if cluster["copies_in_cell"] is not None:
-        lines.append(f"  copies in the cell   {cluster['copies_in_cell']}")
-    contacts = ", ".join(f"{c['pair']} {c['distance']:.3f}" for c in cluster["metal_metal_angstrom"])
-    if contacts:
-        lines.append(f"  metal-metal (A)      {contacts}")
-    lines += [f"  also in the cell     {o['count_in_cell']} x {o['formula']}" for o in report["others"]]
-    if disorder["present"]:
-        kept = [f"{g['assembly']}/{g['group']}" for g in disorder["groups"] if g["kept"]]
-        lines.append(f"  disorder             {disorder['choice']}: kept {', '.join(kept) or 'none'}")
-    else:
-        lines.append("  disorder             none")
+        add("copies in the cell", str(cluster["copies_in_cell"]))
+    for title, values in (
+        ("metal-metal (A)", [(c["pair"], c["distance"], 3) for c in cluster["metal_metal_angstrom"]]),
+        ("metal angles (deg)", [(a["triple"], a["angle"], 1) for a in cluster["metal_angles_degrees"]]),
+    ):
+        if values:
+            add(title, _series(values))
+    for place in ("within the cluster", "to a neighbour"):
+        near = [c for c in cluster.get("metal_contacts", {}).get("contacts", []) if c["where"] == place]
+        if near:
+            add("contacts (A)", f"{place}: {_series([(c['pair'], c['distance_angstrom'], 2) for c in near])}")
+    if cluster.get("metal_contacts", {}).get("contacts"):
+        add("", f"below the sum of the {cluster['metal_contacts']['radii']}")
+    for other in report["others"]:
+        add("also in the cell", f"{other['count_in_cell']} x {other['formula']}")
+    add("disorder", disorder["choice"] if disorder["present"] else "none")
+    for group in disorder["groups"]:
+        share = "not given" if group["occupancy"] is None else f"{group['occupancy']:.2f}"
+        name = "no group" if group["group"] is None else f"{group['assembly'] or '.'}/{group['group']}"
+        atoms = ", ".join(group["labels"][:_LISTED]) + (", ..." if len(group["labels"]) > _LISTED else "")
+        add("", f"{name} {'kept' if group['kept'] else 'left out'}, occupancy {share}: {atoms}")
     if report["added_hydrogens"]:
-        lines.append(f"  added hydrogens      {report['added_hydrogens']}")
-    lines.append(f"  stereocentres        {', '.join(chirality['cip']) or 'none'}")
-    lines.append(f"  core handedness      {chirality['core_handedness'] or 'not defined'}")
+        add("added hydrogens", str(report["added_hydrogens"]))
+    add("stereocentres", ", ".join(chirality["cip"]) or "none")
+    add("core handedness", chirality["core_handedness"] or "not defined")
     if chirality["space_group_chiral"] is not None:
-        lines.append(f"  chiral space group   {'yes' if chirality['space_group_chiral'] else 'no'}")
-    if chirality["flack"] is not None:
-        lines.append(f"  Flack parameter      {chirality['flack']}")
+        group = chirality["space_group"] or "not in the tables"
+        add("space group", f"{group}, {'one hand' if chirality['space_group_chiral'] else 'both hands'}")
+        if chirality["parameter"] is not None:
+            add("absolute structure", f"{chirality['absolute_structure']} ({chirality['parameter']})")
     return "\n".join([*lines, *(f"! {warning}" for warning in report["warnings"])])
+
+
+_LISTED = 8
+
+
+def _series(values: list[tuple[str, float, int]]) -> str:
+    """Few values one by one; many as number, smallest, mean and largest of each kind."""
+    if len(values) <= _LISTED:
+        return ", ".join(f"{kind} {value:.{digits}f}" for kind, value, digits in values)
+    kinds: dict[str, list[float]] = {}
+    for kind, value, _ in values:
+        kinds.setdefault(kind, []).append(value)
+    digits = values[0][2]
+    return ", ".join(
+        f"{len(v)} {kind} {min(v):.{digits}f} to {max(v):.{digits}f} (mean {sum(v) / len(v):.{digits}f})"
+        for kind, v in kinds.items()
+    )
 
 
 def load_step(directory: Path, step: str) -> GroundState | ExcitedStates:

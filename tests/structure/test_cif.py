@@ -153,7 +153,13 @@ def test_charge_of_the_moiety(save):
     rows = ["Na1 Na 0.25 0.25 0", "Au1 Au 0 0 0", "Cl1 Cl 0 0.2 0", "Cl2 Cl 0 -0.2 0"]
     report = inspect_cif(save(cif(rows, extra=extra)))
     assert report.cluster.charge == -1
-    assert not report.warnings
+    assert report.charge_reason == "is stated in _chemical_formula_moiety"
+    assert [(share.formula, share.count, share.charge) for share in report.charge_shares] == [
+        ("Au", 1, 1),
+        ("Cl", 2, -1),
+    ]
+    assert len(report.warnings) == 1
+    assert "Flack" in report.warnings[0]
 
 
 DISORDERED = "label type_symbol fract_x fract_y fract_z occupancy disorder_assembly disorder_group"
@@ -167,7 +173,8 @@ METHYL = [
 
 @pytest.mark.parametrize(("choice", "y"), [("major", 0.02), ("A", 0.02), ("B", -0.06)])
 def test_one_of_two_alternatives_stays(save, choice, y):
-    report = inspect_cif(save(cif(METHYL, columns=DISORDERED)), disorder=choice)
+    extra = "_chemical_formula_sum 'C Au Cl'"  # no hydrogens, so that none are added
+    report = inspect_cif(save(cif(METHYL, columns=DISORDERED, extra=extra)), disorder=choice)
     assert report.cluster.formula == "CAuCl"
     assert report.cluster.coords[2, 1] / angstrom == pytest.approx(11 * y)
     assert [(g.assembly, g.group, g.occupancy) for g in report.groups] == [("A", 1, 0.6), ("A", 2, 0.4)]
@@ -196,7 +203,8 @@ def test_disorder_error_and_an_unknown_choice(save):
 
 def test_groups_without_occupancies(save):
     rows = [" ".join([*row.split()[:5], "?", *row.split()[6:]]) for row in METHYL]
-    assert read_cif(save(cif(rows, columns=DISORDERED))).formula == "CAuCl"
+    extra = "_chemical_formula_sum 'C Au Cl'"
+    assert read_cif(save(cif(rows, columns=DISORDERED, extra=extra))).formula == "CAuCl"
 
 
 def test_negative_group_keeps_one_of_its_symmetry_copies(save):
@@ -343,12 +351,317 @@ def test_report_as_json_has_the_documented_shape(save):
     extra = "_refine_ls_abs_structure_Flack 0.01(2)"
     report = inspect_cif(save(cif(AUCL, operations=P21, extra=extra)))
     data = json.loads(json.dumps(report.as_json()))
-    assert set(data) == {"cluster", "others", "disorder", "added_hydrogens", "chirality", "warnings"}
-    assert set(data["cluster"]) == {"formula", "natom", "charge", "copies_in_cell", "metal_metal_angstrom"}
-    assert set(data["disorder"]) == {"present", "choice", "groups"}
+    assert {"cluster", "others", "disorder", "added_hydrogens", "chirality", "warnings"} <= set(data)
+    assert {"formula", "natom", "charge", "copies_in_cell", "metal_metal_angstrom"} <= set(data["cluster"])
+    assert {"present", "choice", "groups"} <= set(data["disorder"])
     assert data["chirality"] == {
+        "space_group": "P 1 21 1",
         "space_group_chiral": True,
         "flack": 0.01,
+        "flack_uncertainty": 0.02,
+        "parameter": "Flack 0.01(2)",
+        "absolute_structure": "as given",
+        "absolute_structure_reason": "the Flack parameter 0.01(2) confirms the hand of the file",
         "cip": [],
         "core_handedness": None,
     }
+
+
+# --- dialects -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r"),
+        lambda text: "#\\#CIF_2.0\n" + text,
+        lambda text: text.rstrip("\n"),
+        lambda text: text + "\x1a",
+        lambda text: text.replace("_cell_", "_CELL_").replace("loop_", "LOOP_"),
+        lambda text: text.replace("_cell_", "_cell.").replace("_atom_site_", "_atom_site.").replace("symop_", "symop."),
+        lambda text: text.replace("'-x,-y,-z'", "'-X, 1.0-Y , -z'"),
+        lambda text: text + "_shelx_hkl_file\n;\n   1   0   0    3.14    0.10\ndata_x loop_ 'open\n;\n",
+        lambda text: text + "_publ_author_name 'M\u00fcller'\n_journal_name Zeitschrift_f\u00fcr\n",
+        lambda text: text.replace("data_test", "data_my compound 1"),
+    ],
+)  # fmt: skip
+def test_every_dialect_gives_the_same_molecule(save, change):
+    expected = read_cif(save(cif(PT, operations=INVERSION)))
+    path = save("")
+    for encoding in ("utf-8", "utf-8-sig", "latin-1"):
+        path.write_bytes(change(cif(PT, operations=INVERSION)).encode(encoding))
+        cluster = read_cif(path)
+        assert cluster.symbols == expected.symbols
+        assert np.array_equal(cluster.coords, expected.coords)
+
+
+def test_blocks_with_blanks_in_their_names_are_chosen_by_name(save):
+    path = save(cif(AUCL, block="one a") + cif(PT, block="Two", operations=INVERSION))
+    with pytest.raises(StructureError, match="one_a, Two"):
+        read_cif(path)
+    report = inspect_cif(path, block="one a")
+    assert report.cluster.natom == 5
+    assert any("blanks" in warning for warning in report.warnings)
+    assert read_cif(path, block="two").formula == "Cl2H6N2Pt"
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("P2(1)/c", "P 1 21/c 1"), ("P 1 21/n 1", "P 1 21/n 1"), ("p 21 21 21", "P 21 21 21"),
+        ("P 2_1 2_1 2_1", "P 21 21 21"),
+        ("P n n n:2", "P n n n:2"), ("P n n n (origin 2)", "P n n n:2"), ("P n n n Z", "P n n n:2"),
+        ("P-1 (No. 2)", "P -1"),
+    ],
+)  # fmt: skip
+def test_operators_from_names_in_every_spelling(save, name, group):
+    extra = f"_symmetry_space_group_name_H-M '{name}'"
+    rows = ["Au1 Au 0.1 0.1 0.1", "Cl1 Cl 0.1 0.1 0.172"]
+    report = inspect_cif(save(cif(rows, operations=(), cell=(30, 31, 32, 90, 90, 90), extra=extra)))
+    assert report.space_group == group
+
+
+@pytest.mark.parametrize(("setting", "cell", "copies"), [
+    (":H", (30, 30, 30, 90, 90, 120), 9), (" H", (30, 30, 30, 90, 90, 120), 9), (":R", (30, 30, 30, 70, 70, 70), 3),
+    ("", (30, 30, 30, 90, 90, 120), 9), ("", (30, 30, 30, 70, 70, 70), 3),
+])  # fmt: skip
+def test_rhombohedral_settings(save, setting, cell, copies):
+    rows = ["Au1 Au 0.1 0.2 0.2", "Cl1 Cl 0.1 0.2 0.275"]
+    report = inspect_cif(
+        save(cif(rows, operations=(), cell=cell, extra=f"_symmetry_space_group_name_H-M 'R 3{setting}'"))
+    )
+    assert report.copies_in_cell == copies
+
+
+@pytest.mark.parametrize(
+    ("extra", "operations"),
+    [
+        ("_symmetry_space_group_name_H-M 'P n n n'", ()),  # which of two origins
+        ("_symmetry_Int_Tables_number 14", ()),  # P21/c, P21/n, P21/a
+        ("_symmetry_Int_Tables_number 999", ()),
+        ("", ("x,y,z", "-y,x,z", "-x,-y,z", "y,-x,z")),  # a is not b
+        ("", ("-x,-y,-z",)),
+    ],
+)
+def test_symmetry_that_is_not_certain_is_refused(save, extra, operations):
+    with pytest.raises(StructureError) as caught:
+        read_cif(save(cif(AUCL, operations=operations, extra=extra)))
+    assert caught.value.kind == "symmetry"
+
+
+@pytest.mark.parametrize("text", ["x+0.1234,y,z", "2*x,y,z", "x,y", "x+1/5,y,z"])
+def test_operators_that_are_none_are_refused_with_line_and_tag(save, text):
+    with pytest.raises(StructureError, match="_space_group_symop_operation_xyz") as caught:
+        read_cif(save(cif(AUCL, operations=("x,y,z", text))))
+    assert caught.value.line == 11
+
+
+def test_operators_and_name_that_disagree_are_told(save):
+    report = inspect_cif(save(cif(PT, operations=INVERSION, extra="_symmetry_space_group_name_H-M 'P 21/c'")))
+    assert report.space_group == "P -1"
+    assert any("names the space group" in warning for warning in report.warnings)
+
+
+def test_a_tag_given_twice_matters_only_for_the_structure(save):
+    assert any("twice" in w for w in inspect_cif(save(cif(AUCL, extra="_a 1\n_a 2"))).warnings)
+    with pytest.raises(StructureError, match="_cell_length_a is given twice") as caught:
+        inspect_cif(save(cif(AUCL, extra="_cell_length_a 12")))
+    assert caught.value.line == 2
+
+
+def test_labels_that_name_two_elements_are_refused_and_centroids_dropped(save):
+    rows = ["CU1 0 0 0", "CL1 0.21 0 0"]
+    with pytest.raises(StructureError, match="C or Cu"):
+        read_cif(save(cif(rows, columns="label fract_x fract_y fract_z")))
+    report = inspect_cif(save(cif([*AUCL, "Cg1 . 0.5 0.5 0.5"])))
+    assert any("Cg1" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize(("row", "tag"), [
+    ("Cl2 Cl 0.5 1e300 0.2 1", "fract_y"), ("Cl2 Cl 0.5 . 0.2 1", "fract_y"), ("Cl2 Cl 0.5 0.2 0.2 1.4", "occupancy"),
+    ("Cl2 Cl 0.5 0.2 0.2 nan", "occupancy"),
+])  # fmt: skip
+def test_bad_numbers_name_line_and_tag(save, row, tag):
+    text = cif(
+        [*(f"{row} 1" for row in AUCL), row], columns="label type_symbol fract_x fract_y fract_z occupancy"
+    )
+    with pytest.raises(StructureError, match=tag) as caught:
+        read_cif(save(text))
+    assert caught.value.line == len(text.splitlines())
+
+
+# --- molecules, ions, solids --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("distance", [2.95, 3.05, 3.15])
+def test_argentophilic_contacts_do_not_merge_ions(save, distance):
+    x = distance / 10
+    rows = [
+        f"{label} {label[:2]} {place} {y} 0"
+        for place in (0, x)
+        for label, y in (("Ag", 0), ("Cl1", 0.22), ("Cl2", -0.22))
+    ]
+    report = inspect_cif(save(cif(rows)))
+    assert report.cluster.formula == "AgCl2"
+    assert [(c.pair, c.where) for c in report.contacts if "Ag...Ag" in c.pair] == [
+        ("Ag...Ag", "to a neighbour")
+    ]
+
+
+def test_metals_without_ligands_of_their_own_stay_in_the_cluster(save):
+    rows = [
+        "Au1 Au 0 0 0",
+        "Au2 Au 0.27 0 0",
+        "Au3 Au -0.27 0 0",
+        "Cl1 Cl 0.27 0.21 0",
+        "Cl2 Cl -0.27 0.21 0",
+    ]
+    assert read_cif(save(cif(rows))).formula == "Au3Cl2"
+
+
+@pytest.mark.parametrize(
+    ("rows", "cell"),
+    [
+        (["Au1 Au 0 0 0", "Au2 Au 0.5 0.5 0", "Au3 Au 0.5 0 0.5", "Au4 Au 0 0.5 0.5"], (4.08,) * 3),
+        (["Na1 Na 0 0 0", "Cl1 Cl 0.5 0.5 0.5"], (4.1,) * 3),
+        (["Pb1 Pb 0 0 0", "S1 S 0.5 0.5 0.5"], (4.2,) * 3),
+        (["Cu1 Cu 0 0 0", "O1 O 0.5 0 0", "O2 O 0 0.5 0", "S1 S 0 0 0.5"], (3.8, 3.8, 9)),
+    ],
+    ids=["metal", "salt", "sulphide", "layer"],
+)
+def test_extended_solids_are_refused(save, rows, cell):
+    with pytest.raises(StructureError) as caught:
+        inspect_cif(save(cif(rows, cell=(*cell, 90, 90, 90))))
+    assert caught.value.kind == "polymer"
+
+
+def test_a_hydrogen_bond_does_not_join_molecules(save):
+    rows = [*AUCL, "O1 O 0.5 0.6 0.6", "H1 H 0.6 0.6 0.6", "O2 O 0.73 0.6 0.6", "H2 H 0.8 0.66 0.6"]
+    assert dict(inspect_cif(save(cif(rows))).others) == {"HO": 2}
+
+
+# --- sites shared by elements -------------------------------------------------------------------------------
+
+OCCUPIED = "label type_symbol fract_x fract_y fract_z occupancy"
+
+
+@pytest.mark.parametrize(("choice", "formula"), [("major", "Br2Cu"), ("A", "Br2Cu"), ("B", "AgBr2")])
+def test_a_site_shared_by_two_metals_is_chosen_and_told(save, choice, formula):
+    rows = ["Cu1 Cu 0.01 0 0 0.7", "Ag1 Ag -0.01 0 0 0.3", "Br1 Br 0 0.2 0 1"]
+    report = inspect_cif(save(cif(rows, operations=INVERSION, columns=OCCUPIED)), disorder=choice)
+    assert report.cluster.formula == formula
+    assert any("Cu1 (Cu, 0.7) and Ag1 (Ag, 0.3)" in warning for warning in report.warnings)
+
+
+def test_a_site_shared_in_equal_parts_is_refused_unless_chosen(save):
+    path = save(
+        cif(
+            ["Cu1 Cu 0 0 0 0.5", "Ag1 Ag 0 0 0 .5", "Br1 Br 0 0.2 0 1", "Br2 Br 0 -0.2 0 1"], columns=OCCUPIED
+        )
+    )
+    with pytest.raises(StructureError, match="equal parts") as caught:
+        read_cif(path)
+    assert caught.value.kind == "disorder"
+    assert read_cif(path, disorder="B").formula == "AgBr2"
+
+
+def test_groups_of_different_composition_and_lonely_partial_atoms_are_told(save):
+    rows = [
+        "Au1 Au 0 0 0 0.7 A 1",
+        "Ag1 Ag 0 0.01 0 0.3 A 2",
+        "Cl1 Cl 0.23 0 0 0.8 . .",
+        "Cl2 Cl -0.23 0 0 1 . .",
+    ]
+    text = " ".join(inspect_cif(save(cif(rows, columns=DISORDERED))).warnings)
+    assert "1: Au (0.7), 2: Ag (0.3)" in text
+    assert "Cl1 (0.8)" in text
+
+
+def test_two_disordered_places_with_running_group_numbers_both_stay(save):
+    rows = [
+        "Au1 Au 0 0 0 1 . .", "Cl1 Cl 0.19 0.12 0 0.6 . 1", "Cl2 Cl 0.21 0.07 0 0.4 . 2",
+        "Br1 Br 0.03 0.2 0 0.7 . 3", "Br2 Br -0.05 0.21 0 0.3 . 4",
+    ]  # fmt: skip
+    report = inspect_cif(save(cif(rows, columns=DISORDERED)))
+    assert report.cluster.formula == "AuBrCl"
+    assert [group.labels for group in report.groups if group.kept] == [("Cl1",), ("Br1",)]
+
+
+# --- charge, hydrogens, hand --------------------------------------------------------------------------------
+
+
+def test_charge_shares_add_up_and_a_wrong_sum_is_told(save):
+    rows = ["Na1 Na 0.25 0.25 0", "Au1 Au 0 0 0", "Cl1 Cl 0 0.2 0", "Cl2 Cl 0 -0.2 0"]
+    path = save(cif(rows))
+    report = inspect_cif(path)
+    assert sum(share.count * share.charge for share in report.charge_shares) == report.cluster.charge
+    assert not any("oxidation" in warning for warning in report.warnings)
+    wrong = inspect_cif(path, charge=3)
+    assert any("oxidation" in warning for warning in wrong.warnings)
+    assert report.cluster.nelectron == wrong.cluster.nelectron + 4
+
+
+def test_free_electrons_of_the_core_are_told(save):
+    rows = ["Au1 Au 0 0 0", "Au2 Au 0.26 0 0", "Au3 Au 0.13 0.21 0", "Cl1 Cl -0.14 -0.15 0"]
+    text = " ".join(inspect_cif(save(cif(rows))).warnings)
+    assert "2 valence electron(s)" in text
+
+
+def test_neutron_lengths_move_hydrogens_along_their_bonds_only(save):
+    path = save(cif(PT, operations=INVERSION))
+    plain, moved = read_cif(path), read_cif(path, normalise_hydrogens=True)
+    heavy = [i for i, symbol in enumerate(plain.symbols) if symbol != "H"]
+    assert np.array_equal(plain.coords[heavy], moved.coords[heavy])
+    nitrogen = plain.symbols.index("N")
+    for i, symbol in enumerate(plain.symbols):
+        before, after = plain.coords[i] - plain.coords[nitrogen], moved.coords[i] - moved.coords[nitrogen]
+        if symbol == "H" and np.linalg.norm(before) < 1.3 * angstrom:
+            assert np.linalg.norm(after) / angstrom == pytest.approx(1.015)
+            assert np.linalg.norm(np.cross(before, after)) == pytest.approx(0, abs=1e-9)
+    assert any("neutron" in w for w in inspect_cif(path, normalise_hydrogens=True).warnings)
+
+
+def test_ammine_hydrogens_are_added_where_the_formula_asks_for_all_of_them(save):
+    heavy = [row for row in PT if not row.startswith("H")]
+    formula = "_chemical_formula_sum 'Cl2 H6 N2 Pt'"
+    report = inspect_cif(save(cif(heavy, operations=INVERSION, extra=formula)))
+    assert (report.cluster.formula, report.added_hydrogens) == ("Cl2H6N2Pt", 6)
+    for other in ("H5", "H4"):
+        refused = inspect_cif(save(cif(heavy, operations=INVERSION, extra=formula.replace("H6", other))))
+        assert refused.added_hydrogens == 0
+        assert refused.missing_hydrogens
+
+
+@pytest.mark.parametrize(
+    ("items", "operations", "verdict"),
+    [
+        ("_refine_ls_abs_structure_Flack 0.02(3)", P21, "as given"),
+        ("_refine_ls_abs_structure_Flack -0.012(3)", P21, "as given"),
+        ("_refine_ls_abs_structure_Flack 1.02(4)", P21, "inverted"),
+        ("_refine_ls_abs_structure_Flack 0.48(4)", P21, "twinned"),
+        ("_refine_ls_abs_structure_Flack 0.1(4)", P21, "uncertain"),
+        ("_refine_ls_abs_structure_Flack 0.0", P21, "uncertain"),
+        ("_refine_ls_abs_structure_Flack ?", P21, "unknown"),
+        ("", P21, "unknown"),
+        ("_refine_ls_abs_structure_Rogers 1.02(4)", P21, "as given"),
+        ("_refine_ls_abs_structure_Rogers -0.98(4)", P21, "inverted"),
+        (
+            "_refine_ls_abs_structure_Flack ?\n_refine_ls_abs_structure_details 'Hooft y = 0.01(2)'",
+            P21,
+            "as given",
+        ),
+        ("_refine_ls_abs_structure_Flack 0.02(3)", INVERSION, "both hands"),
+    ],
+)
+def test_how_far_the_data_fix_the_hand(save, items, operations, verdict):
+    report = inspect_cif(save(cif(AUCL, operations=operations, extra=items)))
+    assert report.absolute_structure == verdict
+    assert report.as_json()["chirality"]["absolute_structure"] == verdict
+    assert (report.absolute_reason in report.warnings) == (verdict not in ("as given", "both hands"))
+
+
+def test_metal_angles_of_a_triangle_add_up_to_a_half_turn(save):
+    rows = ["Au1 Au 0 0 0", "Cu1 Cu 0.28 0 0", "Au2 Au 0.12 0.23 0.02"]
+    data = inspect_cif(save(cif(rows))).as_json()["cluster"]
+    assert sum(angle["angle"] for angle in data["metal_angles_degrees"]) == pytest.approx(180, abs=0.02)
+    assert {angle["triple"] for angle in data["metal_angles_degrees"]} == {"Au-Au-Cu", "Au-Cu-Au"}

@@ -1,0 +1,250 @@
+"""Atoms of a cell that cannot be there at once: one of them, by occupancy, or a refusal.
+
+Sites shared by two elements are decided first and named. Of the symmetry copies of a group disordered about a symmetry
+element (negative group number) those that overlap exclude each other. Other partly occupied atoms exclude each other
+where they are too close; as many are kept as the occupancies add up to.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+import numpy as np
+from ase.data import atomic_numbers, covalent_radii, vdw_radii
+
+from cluster_qc.errors import StructureError
+from cluster_qc.model.elements import is_metal
+from cluster_qc.structure.bonding import longest_bond
+from cluster_qc.structure.disorder import FULL, DisorderChoice, components
+from cluster_qc.structure.molecule import CellAtoms, close_pairs, shortest
+from cluster_qc.structure.sites import Site
+
+_SHARED, _SHARED_METALS = 0.15, 0.6
+"""Two elements closer than this (angstrom), both partly there, share one site; metals may be refined a little apart."""
+_TIE = 0.005
+_LARGEST_SEARCH = 16
+_TERMINAL = frozenset({"H", "F", "Cl", "Br", "I", "O"})
+
+Pairs = dict[tuple[int, int], float]
+"""Distance (angstrom) of pairs of atoms, the lower index first."""
+
+
+def exclusive_distance(first: str, second: str) -> float:
+    """Below this distance in angstrom two partly occupied atoms cannot both be there."""
+    a, b = atomic_numbers[first], atomic_numbers[second]
+    if first in _TERMINAL and second in _TERMINAL and not (first != second and "H" in (first, second)):
+        return float(0.55 * (vdw_radii[a] + vdw_radii[b]))
+    return float(0.75 * (covalent_radii[a] + covalent_radii[b]))
+
+
+def resolve_overlaps(
+    cell: CellAtoms, sites: Sequence[Site], where: str, choice: DisorderChoice = "major"
+) -> tuple[CellAtoms, list[str], frozenset[tuple[int, int]]]:
+    """Drop atoms that exclude each other.
+
+    Returns
+    -------
+    cell, notes, guessed
+        What stays; what was dropped, in words; (site, operation) of atoms where so many overlap that the choice is a
+        guess, good enough for solvent only.
+
+    Raises
+    ------
+    StructureError
+        kind "disorder" if there is no simple choice, kind "overlap" if fully occupied atoms lie on top of each other.
+    """
+    cell, notes = _shared_sites(cell, sites, where, choice)
+    cell, removed = _symmetry_copies(cell, sites)
+    if removed:
+        notes.append(
+            f"{removed} atoms of the cell left out: symmetry copies of groups disordered about a symmetry element"
+        )
+    cell, removed, guessed = _partial_atoms(cell)
+    if removed:
+        notes.append(
+            f"{removed} partly occupied atoms of the cell left out: each too close to one that was kept"
+        )
+    cell, removed = _full_atoms(cell, sites, where)
+    if removed:
+        notes.append(f"{removed} atoms of the cell left out: listed twice at the same position")
+    return cell, notes, guessed
+
+
+def _without(cell: CellAtoms, dropped: set[int], weights: np.ndarray | None = None) -> CellAtoms:
+    return cell.subset([i for i in range(len(cell.symbols)) if i not in dropped], weights)
+
+
+def _shared_sites(
+    cell: CellAtoms, sites: Sequence[Site], where: str, choice: DisorderChoice
+) -> tuple[CellAtoms, list[str]]:
+    """One element for each site that several share."""
+    linked: dict[int, set[int]] = defaultdict(set)
+    for i, j, distance in close_pairs(cell, _SHARED_METALS):
+        a, b = int(cell.site[i]), int(cell.site[j])
+        kinds = {cell.symbols[i], cell.symbols[j]}
+        if len(kinds) < 2 or "H" in kinds or not (distance < _SHARED or all(map(is_metal, kinds))):
+            continue
+        if max(cell.occupancy[i], cell.occupancy[j]) < FULL:
+            linked[a].add(b)
+            linked[b].add(a)
+    weights = cell.occupancy.copy()
+    notes: list[str] = []
+    lost: set[int] = set()
+    for part in components(linked):
+        shares = {index: float(weights[cell.site == index][0]) for index in part}
+        told = " and ".join(
+            f"{sites[index].label} ({sites[index].symbol}, {shares[index]:g})" for index in part
+        )
+        ranked = sorted(part, key=lambda index: (-shares[index], index))
+        if choice in ("A", "B"):
+            taken = part[0 if choice == "A" else 1]
+        elif shares[ranked[0]] - shares[ranked[1]] < _TIE:
+            raise StructureError(
+                f"{where}: {told} share one site in equal parts",
+                kind="disorder",
+                why="neither element is the major one, and each is another molecule",
+                fix="choose with disorder='A' (the first listed) or 'B' (the second)",
+            )
+        else:
+            taken = ranked[0]
+        notes.append(
+            f"{told} share one site: {sites[taken].symbol} was taken (disorder {choice}); the crystal is a mixture of "
+            "compositions"
+        )
+        weights[cell.site == taken] = min(1.0, sum(shares.values()))
+        lost.update(index for index in part if index != taken)
+    return _without(cell, {i for i in range(len(weights)) if int(cell.site[i]) in lost}, weights), notes
+
+
+def _clashes(cell: CellAtoms, atoms: Iterable[int]) -> Pairs:
+    """Pairs among these atoms that cannot both be there."""
+    wanted = set(atoms)
+    kinds = {cell.symbols[i] for i in wanted}
+    if len(wanted) < 2:
+        return {}
+    reach = max(exclusive_distance(a, b) for a in kinds for b in kinds)
+    return {
+        (i, j): distance
+        for i, j, distance in close_pairs(cell, reach)
+        if i in wanted and j in wanted and distance < exclusive_distance(cell.symbols[i], cell.symbols[j])
+    }
+
+
+def _symmetry_copies(cell: CellAtoms, sites: Sequence[Site]) -> tuple[CellAtoms, int]:
+    units: dict[tuple[str, int, int], list[int]] = defaultdict(list)
+    for i, index in enumerate(cell.site):
+        if sites[index].group < 0:
+            units[sites[index].assembly, sites[index].group, int(cell.operation[i])].append(i)
+    if not units:
+        return cell, 0
+    rivals: dict[int, set[int]] = defaultdict(set)
+    for i, j in _clashes(cell, [i for unit in units.values() for i in unit]):
+        rivals[i].add(j)
+        rivals[j].add(i)
+    kept: set[int] = set()
+    dropped: set[int] = set()
+    weights = cell.occupancy.copy()
+    for key in sorted(units):
+        unit = units[key]
+        if any(rivals[i] & kept for i in unit):
+            dropped.update(unit)
+        else:
+            kept.update(unit)
+            weights[unit] = 1.0
+    return _without(cell, dropped, weights), len(dropped)
+
+
+def _partial_atoms(cell: CellAtoms) -> tuple[CellAtoms, int, frozenset[tuple[int, int]]]:
+    partial = [int(i) for i in np.flatnonzero(cell.occupancy < FULL)]
+    clash = _clashes(cell, partial)
+    linked: dict[int, set[int]] = defaultdict(set)
+    for i, j in [*clash, *_share_a_parent(cell, {i for pair in clash for i in pair})]:
+        linked[i].add(j)
+        linked[j].add(i)
+    weights = cell.occupancy.copy()
+    dropped: set[int] = set()
+    guessed: set[tuple[int, int]] = set()
+    for part in components(linked):
+        if len(part) > _LARGEST_SEARCH:
+            chosen = _greedy(cell, part, clash)
+            guessed.update((int(cell.site[i]), int(cell.operation[i])) for i in part)
+        else:
+            chosen = _best_subset(cell, part, clash)
+        weights[chosen] = min(1.0, float(weights[part].sum()) / len(chosen))
+        dropped.update(i for i in part if i not in chosen)
+    return _without(cell, dropped, weights), len(dropped), frozenset(guessed)
+
+
+def _share_a_parent(cell: CellAtoms, restless: set[int]) -> list[tuple[int, int]]:
+    """Pairs of clashing atoms of like element bonded to one fully occupied atom, as F's of a turning BF4."""
+    if not restless:
+        return []
+    kinds = set(cell.symbols)
+    around: dict[int, list[int]] = defaultdict(list)
+    for i, j, distance in close_pairs(cell, max(longest_bond(a, b) for a in kinds for b in kinds)):
+        for parent, child in ((i, j), (j, i)):
+            if (
+                child in restless
+                and cell.occupancy[parent] >= FULL
+                and distance < longest_bond(cell.symbols[i], cell.symbols[j])
+            ):
+                around[parent].append(child)
+    return [
+        (a, b)
+        for children in around.values()
+        for a, b in combinations(children, 2)
+        if cell.symbols[a] == cell.symbols[b]
+    ]
+
+
+def _best_subset(cell: CellAtoms, part: list[int], clash: Pairs) -> list[int]:
+    """As many atoms as the occupancies add up to: the highest occupancies, then the farthest apart."""
+    weight = cell.occupancy
+    points = cell.fractional[part]
+    gaps = shortest(points[:, None] - points[None], cell.matrix)
+    place = {atom: k for k, atom in enumerate(part)}
+    wanted = max(1, min(len(part), round(float(weight[part].sum()))))
+    for size in range(wanted, 0, -1):
+        best: tuple[float, float, list[int]] | None = None
+        for subset in combinations(part, size):
+            pairs = list(combinations(subset, 2))
+            if any(pair in clash for pair in pairs):
+                continue
+            apart = min((float(gaps[place[a], place[b]]) for a, b in pairs), default=0.0)
+            score = (round(float(weight[list(subset)].sum()), 3), round(apart, 3), list(subset))
+            if best is None or score[:2] > best[:2]:
+                best = score
+        if best is not None:
+            return best[2]
+    return part[:1]
+
+
+def _greedy(cell: CellAtoms, part: list[int], clash: Pairs) -> list[int]:
+    """The highest occupancies one after the other, each if it clashes with none that is kept."""
+    kept: list[int] = []
+    for i in sorted(part, key=lambda atom: (-cell.occupancy[atom], atom)):
+        if not any((min(i, j), max(i, j)) in clash for j in kept):
+            kept.append(i)
+    return kept
+
+
+def _full_atoms(cell: CellAtoms, sites: Sequence[Site], where: str) -> tuple[CellAtoms, int]:
+    dropped: set[int] = set()
+    for i, j, distance in close_pairs(cell, 1.6):
+        if i in dropped or j in dropped:
+            continue
+        a, b = cell.symbols[i], cell.symbols[j]
+        radii = float(covalent_radii[atomic_numbers[a]] + covalent_radii[atomic_numbers[b]])
+        if distance < 0.05 and a == b:
+            dropped.add(j)
+        elif distance < 0.55 * radii:
+            raise StructureError(
+                f"{where}: {sites[cell.site[i]].label} and {sites[cell.site[j]].label} are {distance:.2f} angstrom "
+                "apart after the symmetry is applied",
+                kind="overlap",
+                why="two atoms cannot be there at once: unmarked disorder, or symmetry applied to a full cell",
+                fix="mark alternatives with disorder groups, choose another disorder part, or correct the symmetry",
+            )
+    return _without(cell, dropped), len(dropped)
