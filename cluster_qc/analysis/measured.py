@@ -18,7 +18,9 @@ _COMMENT = ("#", "%", "!", "//", "'", '"#')
 _DELIMITERS = (";", "\t", ",", None)
 """None: any blanks. A comma comes after the others, because it may be the decimal sign between them."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--", "inf", "+inf", "-inf", "#n/a", "#num!"})
+_MISSING = frozenset(
+    {"", "nan", "na", "n/a", "null", "none", "-", "--", "inf", "+inf", "-inf", "#n/a", "#num!"}
+)
 _MAGIC = {b"PK\x03\x04": "a spreadsheet", b"\xd0\xcf\x11\xe0": "a spreadsheet", b"%PDF": "a PDF"}
 
 _AXIS_UNITS = (
@@ -128,7 +130,7 @@ def ascending(table: MeasuredTable, axis: FloatArray, values: FloatArray) -> tup
         row = int(wrong[0]) + 1
         raise InputError(
             f"{table.where(row)}: the axis goes from {axis[row - 1]:g} to {axis[row]:g}, against its direction",
-            why="a curve has one value at each position; several scans in one column, or columns in another order, do not",
+            why="a curve has one value at each position; several scans in a column do not",
             fix="export one curve to a file, the axis in the first column",
         )
     return (axis, values) if sign > 0 else (axis[::-1], values[::-1])
@@ -153,7 +155,9 @@ def photon_energies_ev(table: MeasuredTable, column: int = 0) -> tuple[FloatArra
     remarks: tuple[str, ...] = ()
     if unit is None and len(possible) == 1:
         unit = possible[0]
-        remarks = (f"the axis has no unit; from its range, {axis.min():g} to {axis.max():g}, it is in {unit}",)
+        remarks = (
+            f"the axis has no unit; from its range, {axis.min():g} to {axis.max():g}, it is in {unit}",
+        )
     elif unit is None or unit not in possible:
         row = int(np.argmin(axis)) if axis.min() <= 0 else 0
         said = f"is said to be in {unit}" if unit else "has no unit"
@@ -161,7 +165,7 @@ def photon_energies_ev(table: MeasuredTable, column: int = 0) -> tuple[FloatArra
         raise InputError(
             f"{table.where(row)}: the axis {said} and runs from {axis.min():g} to {axis.max():g}{guess}",
             why="a wavelength taken for an energy, or the reverse, gives a wrong gap without a sign of it",
-            fix="name the first column in the header with its true unit: wavelength (nm), energy (eV) or wavenumber (cm-1)",
+            fix="name the first column with its true unit: wavelength (nm), energy (eV) or wavenumber (cm-1)",
         )
     if unit == "nm":
         return np.array([energy_from_nm(value) for value in axis.tolist()]) / electronvolt, remarks
@@ -193,8 +197,10 @@ def _fields(line: str, delimiter: str | None, width: int = 1) -> list[str]:
 def _has_gap(line: str, delimiter: str | None, decimal_comma: bool, width: int) -> bool:
     fields = _fields(line, delimiter, width)
     numbers = [_is_number(field, decimal_comma) for field in fields]
-    return len(fields) == width and any(numbers) and all(
-        good or field.lower() in _MISSING for field, good in zip(fields, numbers, strict=True)
+    return (
+        len(fields) == width
+        and any(numbers)
+        and all(good or field.lower() in _MISSING for field, good in zip(fields, numbers, strict=True))
     )
 
 
@@ -246,7 +252,8 @@ def _row(
     for field in fields:
         if not _is_number(field, decimal_comma):
             raise InputError(
-                f"{path}:{number}: {field!r} is not a number", fix="correct the line, or put # before a remark"
+                f"{path}:{number}: {field!r} is not a number",
+                fix="correct the line, or put # before a remark",
             )
     row = [float(field.replace(",", ".", 1) if decimal_comma else field) for field in fields]
     if not np.isfinite(row).all():

@@ -77,7 +77,12 @@ def test_bad_files_are_named_with_their_line(tmp_path, text):
 def test_what_is_no_text_file(tmp_path):
     (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04rest")
     (tmp_path / "data.bin").write_bytes(bytes(range(256)))
-    for name, reason in (("book.xlsx", "spreadsheet"), ("data.bin", "not a text"), (".", "folder"), ("no", "no such")):
+    for name, reason in (
+        ("book.xlsx", "spreadsheet"),
+        ("data.bin", "not a text"),
+        (".", "folder"),
+        ("no", "no such"),
+    ):
         with pytest.raises(InputError, match=reason):
             read_table(tmp_path / name)
 
@@ -95,7 +100,9 @@ def test_two_scans_in_a_column_are_refused(tmp_path):
         ascending(table, table.values[:, 0], table.values[:, 1])
 
 
-@pytest.mark.parametrize(("name", "factor"), [("wavelength (nm)", 1.0), ("wavenumber (cm-1)", None), ("", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "factor"), [("wavelength (nm)", 1.0), ("wavenumber (cm-1)", None), ("", 1.0)]
+)
 def test_photon_energy_from_its_unit(tmp_path, name, factor):
     nm = 1239.841984 / X
     x = nm if factor else 1e7 / nm
