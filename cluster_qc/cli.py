@@ -232,6 +232,26 @@ def tauc(
 
 
 @app.command()
+def stack(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run, the emitter.")],
+    layers: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Levels of layers, before those of the package.")
+    ] = None,
+    tcta: Annotated[bool, typer.Option("--tcta", help="The device with TCTA in the emitting layer.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    output: Figure = None,
+) -> None:
+    """Levels of the device's layers with injection barriers and offsets."""
+    from cluster_qc.workflow.device import device_report, device_stack, device_text, save_device
+
+    built = device_stack(directory, layers, tcta=tcta)
+    found = device_report(built)
+    print(json.dumps(found, allow_nan=False) if as_json else device_text(found))
+    if output is not None:
+        save_device(output, built)
+
+
+@app.command()
 def report(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
     text: Annotated[

@@ -336,3 +336,14 @@ def test_align_with_a_spectrum(finished, spectra):
     assert "fitted from" in done.stdout
     both = cli("align", finished, "--ups", file, "--homo", "-6", cwd=spectra, check=2)
     assert "both given" in both.stderr
+
+
+def test_stack(finished, tmp_path):
+    done = cli("stack", finished, "--tcta", "--json", "-o", tmp_path / "f.png", cwd=tmp_path, check=0)
+    found = json.loads(done.stdout)
+    assert [layer["name"] for layer in found["layers"]][2:4] == ["cluster", "TCTA"]
+    assert any(step["carrier"] == "electron" for step in found["offsets"])
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "mine.toml").write_text("[cluster]\nhomo = -6.0\n")
+    text = cli("stack", finished, "--layers", "mine.toml", cwd=tmp_path, check=0).stdout
+    assert "HOMO -6.00" in text

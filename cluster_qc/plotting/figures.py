@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 from cluster_qc.errors import StorageError
 from cluster_qc.model import BandAlignment, GroundState, Spectrum
 from cluster_qc.model.measured import TaucGaps, UPSLevels
+from cluster_qc.model.stack import Layer
 from cluster_qc.plotting import STYLE
 from cluster_qc.plotting.levels import plot_levels
 from cluster_qc.plotting.measured import plot_tauc, plot_ups
 from cluster_qc.plotting.spectra import plot_absorption, plot_cd
+from cluster_qc.plotting.stack import plot_stack
 
 _WIDE = (4.6, 2.9)
 
@@ -59,6 +61,11 @@ def save_tauc(path: str | Path, gaps: TaucGaps) -> None:
     """Save the pictures of `plot_tauc`, both Tauc plots and the onset; errors as in `save_levels`."""
     panels = [lambda ax, which=which: plot_tauc(ax, gaps, which) for which in ("direct", "indirect", "onset")]
     _save_panels(path, panels, (8.0, 2.6))
+
+
+def save_stack(path: str | Path, stack: Sequence[Layer]) -> None:
+    """Save the picture of `plot_stack`; errors as in `save_levels`."""
+    _save(path, lambda ax: plot_stack(ax, stack), (6.0, 2.9))
 
 
 def _save(path: str | Path, draw: Callable[[Axes], None], size: tuple[float, float] | None = None) -> None:
