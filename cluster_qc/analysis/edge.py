@@ -1,10 +1,11 @@
 """Where a noisy curve starts to rise: line-and-background fits averaged over models and fit windows.
 
 Every fit is a background (a straight line, and columns that the caller knows, such as a satellite's shape) plus an
-edge that rises toward larger x, broadened by a Gaussian of unknown width. For each shape of the edge, the widest window
-is taken that narrower ones do not contradict; by how much their positions scatter beyond the noise enters the
-uncertainty. The shapes are averaged with weights exp(-(chi^2 - n + 2 k)/2), n the number of points and k that of
-parameters (after Akaike), and the spread of their positions enters the uncertainty too.
+edge that rises toward larger x, broadened by a Gaussian of unknown width. For each shape of the edge, the widest
+window is taken that narrower ones do not contradict; by how much their positions scatter beyond the noise enters the
+uncertainty. The shapes are averaged with weights exp(-(chi^2 - 2 n + 2 k)/2), n the number of points in the window
+and k that of parameters (Jay and Neil, Phys. Rev. D 2021, 103, 114502, 10.1103/PhysRevD.103.114502), and the spread
+of their positions enters the uncertainty too.
 
 Shapes and what they call the position:
 
@@ -274,7 +275,7 @@ def fit_edge(
         return None
     misfit = min(fit.chi2 / (fit.ndata - len(fit.parameters)) for fit, _ in chosen)
     scale = misfit if misfit > _MISFIT else 1.0
-    weights = np.array([fit.chi2 / scale - fit.ndata + 2 * len(fit.parameters) for fit, _ in chosen])
+    weights = np.array([fit.chi2 / scale - 2 * fit.ndata + 2 * len(fit.parameters) for fit, _ in chosen])
     weights = np.exp(-0.5 * (weights - weights.min()))
     weights /= weights.sum()
     positions = np.array([fit.position for fit, _ in chosen])
