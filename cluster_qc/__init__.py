@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         simulate_cd,
         write_spectrum_csv,
     )
+    from cluster_qc.analysis.tauc import read_tauc
+    from cluster_qc.analysis.ups import read_ups, read_ups_spectrum
     from cluster_qc.drivers.nto import natural_transition_orbitals
     from cluster_qc.drivers.scf import run_scf
     from cluster_qc.drivers.tddft import run_tddft
@@ -96,6 +98,8 @@ _HOMES = {
     "analysis.rotatory": ("dissymmetry_factors", "rotatory_strengths"),
     "analysis.rotatory_parts": ("RotatoryParts", "rotatory_parts"),
     "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
+    "analysis.tauc": ("read_tauc",),
+    "analysis.ups": ("read_ups", "read_ups_spectrum"),
     "drivers.nto": ("natural_transition_orbitals",),
     "drivers.scf": ("run_scf",),
     "drivers.tddft": ("run_tddft",),
@@ -206,6 +210,9 @@ __all__ = [
     "read_absorption_spectrum",
     "read_cd_spectrum",
     "read_cif",
+    "read_tauc",
+    "read_ups",
+    "read_ups_spectrum",
     "read_xyz",
     "rotatory_parts",
     "rotatory_strengths",

@@ -350,3 +350,81 @@ def test_doctor(folder):
     text = cli("doctor", cwd=folder, check=0).stdout
     for word in ("processor", "cores", "memory", "GFLOP/s", "numpy", "pyscf", "tblite"):
         assert word in text
+
+
+# --- measured spectra ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def spectra(tmp_path_factory):
+    """A photoelectron and an absorption spectrum without noise worth mentioning."""
+    folder = tmp_path_factory.mktemp("spectra")
+    rows = []
+    for i in range(-100, 1820, 3):
+        x = i / 100
+        secondary = 3e4 * min(max(16.7 - x, 0.0), 0.5) if x > 12 else 1.5e4
+        rows.append(f"{x},{round(20 + 3000 * min(max(x - 1.5, 0.0), 1.0) + (secondary if x > 10 else 0))}")
+    (folder / "ups.csv").write_text("binding energy (eV),counts\n" + "\n".join(rows) + "\n")
+    rows = [
+        f"{nm},{max(1239.842 / nm - 2.9, 0.0) ** 0.5 / (1239.842 / nm) + (nm % 7) * 1e-4:.5f}"
+        for nm in range(300, 700)
+    ]
+    (folder / "uv.csv").write_text("wavelength (nm),absorbance\n" + "\n".join(rows) + "\n")
+    return folder
+
+
+def test_ups(spectra, tmp_path):
+    done = cli(
+        "ups",
+        "ups.csv",
+        "--photon-energy",
+        "21.218",
+        "--json",
+        "-o",
+        tmp_path / "f.png",
+        cwd=spectra,
+        check=0,
+    )
+    values = json.loads(done.stdout)
+    assert set(values) == {
+        "cutoff_ev",
+        "onset_ev",
+        "work_function_ev",
+        "ionization_energy_ev",
+        "homo_ev",
+        "warnings",
+    }
+    assert values["homo_ev"]["value"] == -values["ionization_energy_ev"]["value"]
+    assert set(values["homo_ev"]) == {"value", "uncertainty"}
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+    assert "photon energy is not known" in cli("ups", "ups.csv", cwd=spectra, check=2).stderr
+    assert "HOMO" in cli("ups", "ups.csv", "--photon-energy", "21.218", cwd=spectra, check=0).stdout
+
+
+def test_tauc(spectra, tmp_path):
+    done = cli("tauc", "uv.csv", "--json", "-o", tmp_path / "f.png", cwd=spectra, check=0)
+    values = json.loads(done.stdout)
+    assert set(values) == {"direct_gap_ev", "indirect_gap_ev", "onset_ev", "warnings"}
+    assert values["direct_gap_ev"]["value"] == pytest.approx(2.9, abs=0.01)
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+    assert "unknown kind of picture" in cli("tauc", "uv.csv", "-o", "f.txt", cwd=spectra, check=2).stderr
+
+
+def test_align_with_a_spectrum(finished, spectra):
+    file = spectra / "ups.csv"
+    done = cli("align", finished, "--ups", file, "--photon-energy", "21.218", cwd=spectra)
+    assert done.returncode in (0, 1)
+    assert "fitted from" in done.stdout
+    both = cli("align", finished, "--ups", file, "--homo", "-6", cwd=spectra, check=2)
+    assert "both given" in both.stderr
+
+
+def test_stack(finished, tmp_path):
+    done = cli("stack", finished, "--tcta", "--json", "-o", tmp_path / "f.png", cwd=tmp_path, check=0)
+    found = json.loads(done.stdout)
+    assert [layer["name"] for layer in found["layers"]][2:4] == ["cluster", "TCTA"]
+    assert any(step["carrier"] == "electron" for step in found["offsets"])
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "mine.toml").write_text("[cluster]\nhomo = -6.0\n")
+    text = cli("stack", finished, "--layers", "mine.toml", cwd=tmp_path, check=0).stdout
+    assert "HOMO -6.00" in text

@@ -11,9 +11,13 @@ from matplotlib.figure import Figure
 
 from cluster_qc.errors import StorageError
 from cluster_qc.model import BandAlignment, GroundState, MeasuredSpectrum, Spectrum
+from cluster_qc.model.measured import TaucGaps, UPSLevels
+from cluster_qc.model.stack import Layer
 from cluster_qc.plotting import STYLE
 from cluster_qc.plotting.levels import plot_levels
+from cluster_qc.plotting.measured import plot_tauc, plot_ups
 from cluster_qc.plotting.spectra import plot_absorption, plot_cd
+from cluster_qc.plotting.stack import plot_stack
 
 _WIDE = (4.6, 2.9)
 
@@ -52,10 +56,34 @@ def save_absorption(
     _save(path, lambda ax: plot_absorption(ax, spectra, labels=labels), _WIDE)
 
 
+def save_ups(path: str | Path, levels: UPSLevels) -> None:
+    """Save the pictures of `plot_ups` for both edges side by side; errors as in `save_levels`."""
+    panels = [lambda ax, which=which: plot_ups(ax, levels, which) for which in ("cutoff", "onset")]
+    _save_panels(path, panels, (6.0, 2.6))
+
+
+def save_tauc(path: str | Path, gaps: TaucGaps) -> None:
+    """Save the pictures of `plot_tauc`, both Tauc plots and the onset; errors as in `save_levels`."""
+    panels = [lambda ax, which=which: plot_tauc(ax, gaps, which) for which in ("direct", "indirect", "onset")]
+    _save_panels(path, panels, (8.0, 2.6))
+
+
+def save_stack(path: str | Path, stack: Sequence[Layer]) -> None:
+    """Save the picture of `plot_stack`; errors as in `save_levels`."""
+    _save(path, lambda ax: plot_stack(ax, stack), (6.0, 2.9))
+
+
 def _save(path: str | Path, draw: Callable[[Axes], None], size: tuple[float, float] | None = None) -> None:
+    _save_panels(path, [draw], size)
+
+
+def _save_panels(
+    path: str | Path, panels: Sequence[Callable[[Axes], None]], size: tuple[float, float] | None
+) -> None:
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=size)
-        draw(figure.add_subplot())
+        for index, draw in enumerate(panels, 1):
+            draw(figure.add_subplot(1, len(panels), index))
         try:
             figure.savefig(path)
         except OSError as error:

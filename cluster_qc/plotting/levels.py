@@ -38,7 +38,7 @@ def plot_levels(
     for name, energy, align in (("LUMO", ground.lumo, "top"), ("HOMO", ground.homo, "bottom")):
         value = energy / electronvolt
         ax.annotate(
-            f"{name} {_signed(value)}",
+            f"{name} {signed(value)}",
             (sum(_COMPUTED) / 2, value),
             xytext=(0, 2 if align == "bottom" else -2),
             textcoords="offset points",
@@ -71,7 +71,7 @@ def _plot_reference(ax: Axes, alignment: BandAlignment) -> None:
             sum(_MEASURED) / 2, measured, yerr=uncertainty / electronvolt, color=_REFERENCE, capsize=2
         )
     ax.annotate(
-        f"HOMO {_signed(measured)}",
+        f"HOMO {signed(measured)}",
         (sum(_MEASURED) / 2, measured + tolerance),
         xytext=(0, 2),
         textcoords="offset points",
@@ -82,6 +82,6 @@ def _plot_reference(ax: Axes, alignment: BandAlignment) -> None:
     )
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
     """Write two decimals with a typographic minus."""
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")

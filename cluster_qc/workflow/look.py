@@ -128,24 +128,26 @@ def load_step(directory: Path, step: str) -> GroundState | ExcitedStates:
     return load(directory / str(records[step]))
 
 
-def align_run(directory: Path, homo_ev: float | None = None) -> dict[str, Any]:
-    """The alignment of a finished run, with the measured HOMO of the job, of the paper, or the given one (eV)."""
+def align_run(
+    directory: Path, homo_ev: float | None = None, measured: UPSReference | None = None
+) -> dict[str, Any]:
+    """The alignment of a finished run, with the given HOMO (eV, or measured), or that of the job or the paper."""
     from cluster_qc.analysis.alignment import align_with_ups, alignment_summary
 
     stored = read_summary(directory).get("alignment")
-    if homo_ev is None and stored is not None:
+    if homo_ev is None and measured is None and stored is not None:
         return dict(stored)
     ground = load_step(directory, "scf")
     if not isinstance(ground, GroundState):
         raise StorageError(f"{directory}: its record of the ground state holds something else")
-    reference = measured_homo(ground.cluster)
+    reference = measured or measured_homo(ground.cluster)
     if homo_ev is not None:
         reference = UPSReference(homo=homo_ev * electronvolt, source="given by the user")
     if reference is None:
         raise UnavailableError(
             f"no measured HOMO is known for {ground.cluster.formula}",
             why="there is nothing to compare the computed one with",
-            fix="give it against the vacuum level, e.g. --homo -6.0",
+            fix="give it against the vacuum level, e.g. --homo -6.0, or a spectrum with --ups FILE",
         )
     return alignment_summary(align_with_ups(ground, reference))
 
@@ -153,10 +155,12 @@ def align_run(directory: Path, homo_ev: float | None = None) -> dict[str, Any]:
 def alignment_text(alignment: dict[str, Any]) -> str:
     """An alignment as text."""
     verdict = "agrees" if alignment["agrees"] else "disagrees"
+    uncertainty = alignment["measured_uncertainty_ev"]
+    error = "" if uncertainty is None else f" +- {uncertainty:.2f}"
     return "\n".join(
         [
             f"HOMO computed  {alignment['homo_ev']:8.2f} eV",
-            f"HOMO measured  {alignment['measured_homo_ev']:8.2f} eV  ({alignment['source'] or 'no source'})",
+            f"HOMO measured  {alignment['measured_homo_ev']:8.2f}{error} eV  ({alignment['source'] or 'no source'})",
             f"difference     {alignment['deviation_ev']:+8.2f} eV: {verdict} within {alignment['tolerance_ev']:.2f} eV",
             str(alignment["caveat"]),
         ]

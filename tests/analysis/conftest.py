@@ -10,3 +10,11 @@ def fabricate():
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def synthetic():
+    spec = spec_from_file_location("measured_spectra", Path(__file__).with_name("measured_spectra.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,134 @@
+"""The layers of a light-emitting device: levels, injection barriers and offsets.
+
+Vacuum levels are aligned (no interface dipoles, no band bending), as in the usual diagrams of such devices; real
+interfaces differ from that by tenths of an electronvolt and more.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from cluster_qc.errors import InputError
+from cluster_qc.model.stack import Layer, Level, Offset
+
+STACKS = {
+    "plain": ("ITO", "m-PEDOT:PSS", "cluster", "TPBi", "LiF", "Al"),
+    "tcta": ("ITO", "m-PEDOT:PSS", "cluster", "TCTA", "TPBi", "LiF", "Al"),
+}
+"""Anode first, 10.1021/jacs.3c13065; in the second the cluster and 20 wt% TCTA are one mixed layer, drawn as two."""
+_LEVELS = ("homo", "lumo", "work_function")
+_DEEPEST_EV = -15.0
+
+
+def read_layers(path: str | Path | None = None) -> dict[str, Layer]:
+    """Layers by name: those of the package, and over them those of the user's TOML file.
+
+    The file holds a table a layer: `homo`, `lumo` or `work_function`, each a value or a list of values in eV against
+    vacuum (negative), `sources`, a list of texts, and `note`. A layer of the file replaces that of the package.
+
+    Raises
+    ------
+    InputError
+        For a file that is no TOML, an unknown key, or a level that is not a negative energy in eV.
+    """
+    own = tomllib.loads(
+        files("cluster_qc.analysis").joinpath("transport_layers.toml").read_text(encoding="utf-8")
+    )
+    layers = {name: _layer(name, table, "transport_layers.toml") for name, table in own.items()}
+    if path is not None:
+        try:
+            given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError as exc:
+            raise InputError(f"{path}: there is no such file", fix="give a TOML file with layers") from exc
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+            raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the line") from exc
+        layers |= {name: _layer(name, table, str(path)) for name, table in given.items()}
+    return layers
+
+
+def build_stack(
+    names: Sequence[str], emitter: Layer, layers: dict[str, Layer] | None = None
+) -> tuple[Layer, ...]:
+    """The layers in their order; "cluster" is the emitter.
+
+    Raises
+    ------
+    InputError
+        For a name that is in no file.
+    """
+    layers = read_layers() if layers is None else layers
+    stack: list[Layer] = []
+    for name in names:
+        if name != "cluster" and name not in layers:
+            raise InputError(
+                f"unknown layer {name!r}", fix=f"use one of {', '.join(layers)}, or give its levels in a TOML"
+            )
+        stack.append(emitter if name == "cluster" else layers[name])
+    return tuple(stack)
+
+
+def offsets(stack: Sequence[Layer]) -> tuple[Offset, ...]:
+    """Steps for holes from the anode (first) and for electrons from the cathode (last), positive where they go uphill.
+
+    Layers without a level for the carrier are passed over; the step is then between their neighbours.
+    """
+    steps = []
+    for carrier, kind, layers in (("hole", "homo", stack), ("electron", "lumo", stack[::-1])):
+        before: tuple[str, Level] | None = None
+        for layer in layers:
+            transport: Level | None = getattr(layer, kind)
+            if transport is None and (layer.work_function is None or _transports(before, layers, kind)):
+                continue  # no level, or the electrode at which the carrier arrives
+            level = transport or layer.work_function
+            if before is not None and level is not None:
+                name, last = before
+                low, high = level.low_ev - last.high_ev, level.high_ev - last.low_ev
+                steps.append(
+                    Offset(carrier, name, layer.name, *((low, high) if kind == "lumo" else (-high, -low)))
+                )
+            before = (layer.name, level) if level is not None else before
+    return tuple(steps)
+
+
+def _transports(before: tuple[str, Level] | None, layers: Sequence[Layer], kind: str) -> bool:
+    """Whether the layer last passed has a transport level of its own."""
+    return before is not None and any(layer.name == before[0] and getattr(layer, kind) for layer in layers)
+
+
+def stack_warnings(stack: Sequence[Layer]) -> tuple[str, ...]:
+    """What the diagram assumes and what it lacks."""
+    lacking = [f"{layer.name}: no level ({layer.note or 'none given'})" for layer in stack if not layer.known]
+    mixed = ["cluster and TCTA are one mixed layer"] if any(layer.name == "TCTA" for layer in stack) else []
+    return ("vacuum levels are aligned: no interface dipoles, no band bending", *mixed, *lacking)
+
+
+def _layer(name: str, table: Any, source: str) -> Layer:
+    if not isinstance(table, dict):
+        raise InputError(f"{source}: {name} is not a table", fix=f"write [{name}], and its levels below it")
+    unknown = set(table) - {*_LEVELS, "sources", "note"}
+    if unknown:
+        raise InputError(
+            f"{source}: {name} has the unknown key {min(unknown)!r}",
+            fix=f"use {', '.join(_LEVELS)}, sources, note",
+        )
+    sources = table.get("sources", [])
+    if not isinstance(sources, list) or not all(isinstance(text, str) for text in sources):
+        raise InputError(f"{source}: {name}.sources is not a list of texts", fix='write sources = ["..."]')
+    levels = {key: _level(f"{source}: {name}.{key}", table[key]) for key in _LEVELS if key in table}
+    return Layer(name, **levels, sources=tuple(sources), note=str(table.get("note", "")))
+
+
+def _level(where: str, value: Any) -> Level:
+    values = value if isinstance(value, list) else [value]
+    good = [v for v in values if isinstance(v, int | float) and _DEEPEST_EV < v < 0]
+    if not values or len(good) != len(values):
+        raise InputError(
+            f"{where} is {value}",
+            why="against the vacuum level, levels are negative energies in eV",
+            fix="write e.g. -5.2, or [-5.0, -5.3] for a range",
+        )
+    return Level(float(min(good)), float(max(good)))

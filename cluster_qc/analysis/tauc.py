@@ -1,0 +1,266 @@
+"""Gaps and absorption onset from an absorption spectrum (Tauc plots).
+
+For band-to-band transitions (alpha h nu)^n is a straight line above the gap, n = 2 for direct and n = 1/2 for indirect
+allowed ones; the gap is where that line meets the energy axis. Energies are in eV. The absorption below the edge, taken
+for scattering and reflection, is taken off before (Makula, Pacia, Macyk, J. Phys. Chem. Lett. 2018, 9, 6814,
+10.1021/acs.jpclett.8b02892). The line is fitted to the absorption itself, where the noise is even, in every window that
+could hold the segment; windows are averaged as in Jay and Neil, Phys. Rev. D 2021, 103, 114502,
+10.1103/PhysRevD.103.114502, so that a gap which depends on the window has a large uncertainty.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from cluster_qc.analysis.edge import fit_edge, local_lines, noise_variance
+from cluster_qc.analysis.locate import Edge, locate_edge
+from cluster_qc.analysis.measured import MeasuredTable, ascending, photon_energies_ev, read_table
+from cluster_qc.errors import InputError
+from cluster_qc.model.arrays import FloatArray
+from cluster_qc.model.measured import Estimate, FittedLine, TaucGaps
+
+_CAVEAT = (
+    "a Tauc plot assumes band-to-band transitions of a crystal; for a film of molecules the onset is the number that "
+    "assumes least, and which of the gaps has a meaning is not decided by the fit"
+)
+_LN10 = float(np.log(10.0))
+
+
+def read_tauc(path: str | Path, *, thickness_nm: float | None = None) -> TaucGaps:
+    """Read an absorption spectrum and evaluate it; see `evaluate_tauc`.
+
+    The file holds the photon energy or wavelength and either the absorbance, the absorption coefficient, or the
+    transmittance with or without the reflectance (as shares or in percent).
+
+    Raises
+    ------
+    InputError
+        As in `read_table` and `photon_energies_ev`; for a thickness that is not positive, transmittances that are not,
+        and a spectrum with no absorption edge.
+    """
+    if thickness_nm is not None and not 0 < thickness_nm < 1e8:
+        raise InputError(f"the thickness is {thickness_nm:g} nm", fix="give a positive thickness in nm")
+    table = read_table(path, rows=20)
+    energies, remarks = photon_energies_ev(table)
+    warnings = [*table.remarks, *remarks]
+    absorption, unit = _absorption(table, thickness_nm, warnings)
+    energies, absorption = ascending(table, energies, absorption)
+    return evaluate_tauc(energies, absorption, unit=unit, warnings=tuple(warnings), source=str(path))
+
+
+def evaluate_tauc(
+    energies_ev: FloatArray,
+    absorption: FloatArray,
+    *,
+    unit: str = "proportional to alpha",
+    warnings: tuple[str, ...] = (),
+    source: str = "spectrum",
+) -> TaucGaps:
+    """Evaluate an absorption spectrum.
+
+    Parameters
+    ----------
+    energies_ev
+        Photon energies, ascending, (npoint,).
+    absorption
+        Absorption coefficient or anything proportional to it, (npoint,).
+
+    Raises
+    ------
+    InputError
+        If there is no absorption edge with transparency below it.
+    """
+    notes = [*warnings, _CAVEAT]
+    reasons: dict[str, str] = {}
+    found: dict[str, Estimate] = {}
+    fits: dict[str, FittedLine] = {}
+    constant, proportional = noise_variance(energies_ev, absorption)
+    floor = (1e-6 * float(np.ptp(absorption))) ** 2
+
+    def variance(expected: FloatArray) -> FloatArray:
+        return constant + proportional * np.maximum(expected, 0.0) + floor
+
+    noise = variance(local_lines(energies_ev, absorption, np.ones_like(absorption), 0.03)[0])
+    edge = locate_edge(energies_ev, absorption, noise, half=0.05, least_rise=0.05, stop=0.3)
+    if isinstance(edge, str):
+        raise InputError(
+            f"{source}: no absorption edge: {edge}",
+            why="a gap needs the transparent range, the edge and some of the absorption above it",
+            fix="check the axis and its unit, or measure to longer wavelengths",
+        )
+    lows, highs = [edge.foot - 0.5], [edge.foot + s * (edge.end - edge.foot) for s in (0.45, 0.6, 0.8, 1.0)]
+    limits = (edge.foot - 3 * edge.width, edge.steepest + edge.width)
+    fit = fit_edge(
+        energies_ev, absorption, variance, ("ramp", "peak"), lows, highs, (edge.foot, edge.width), limits
+    )
+    if fit is None:
+        reasons["onset_ev"] = "no fit of a line and a background to the edge came to an end"
+    else:
+        found["onset_ev"] = Estimate(fit.position, fit.uncertainty)
+        fits["onset"] = FittedLine("onset", fit.x, fit.curve, fit.background, found["onset_ev"])
+    below = energies_ev < edge.foot - 3 * edge.width
+    if below.sum() < 5:
+        below = energies_ev < edge.foot
+        notes.append("there is little transparent range below the edge; its absorption was hardly taken off")
+    baseline = float(np.mean(absorption[below]))
+    error = float(np.sqrt(np.sum(noise[below]))) / int(below.sum())
+    if baseline > 0.02 * float(np.ptp(absorption)):
+        notes.append(f"a constant absorption of {baseline:.3g} below the edge was taken off")
+    for name, power in (("direct", 2.0), ("indirect", 0.5)):
+        line = _gap(energies_ev, absorption - baseline, noise + error**2, power, edge)
+        if isinstance(line, str):
+            reasons[f"{name}_gap_ev"] = line
+            continue
+        estimate, drawn, misfit = line
+        found[f"{name}_gap_ev"] = estimate
+        fits[name] = FittedLine(name, *drawn, position=estimate)
+        if misfit > 2:
+            notes.append(
+                f"{name}_gap_ev: no segment of the Tauc plot is straight within the noise (reduced chi^2 "
+                f"{misfit:.1f}); the uncertainty was scaled up"
+            )
+    return TaucGaps(
+        energies_ev=energies_ev,
+        absorption=absorption,
+        unit=unit,
+        baseline=baseline,
+        direct_gap_ev=found.get("direct_gap_ev"),
+        indirect_gap_ev=found.get("indirect_gap_ev"),
+        onset_ev=found.get("onset_ev"),
+        reasons=reasons,
+        warnings=tuple(notes),
+        fits=fits,
+    )
+
+
+def tauc_values(energies_ev: FloatArray, absorption: FloatArray, power: float) -> FloatArray:
+    """(alpha h nu)^power; negative absorption, which noise makes, keeps its sign."""
+    product = absorption * energies_ev
+    return np.asarray(np.sign(product) * np.abs(product) ** power)
+
+
+def _gap(
+    energies: FloatArray, absorption: FloatArray, variance: FloatArray, power: float, edge: Edge
+) -> tuple[Estimate, tuple[FloatArray, FloatArray], float] | str:
+    """Gap, the line in the Tauc plot, and reduced chi^2, averaged over windows between the foot and the edge's end."""
+    first, last = edge.foot, max(edge.end, edge.foot + 4 * edge.width)
+    inside = np.flatnonzero((energies >= first) & (energies <= last))
+    least = max(6, len(inside) // 4)
+    if len(inside) < 8:
+        return f"the edge has only {len(inside)} points"
+    starts = np.unique(np.linspace(inside[0], inside[-1] - least, 7).astype(int))
+    stops = np.unique(np.linspace(inside[0] + least, inside[-1] + 1, 7).astype(int))
+    results = [
+        (a, b, *fit)
+        for a in starts
+        for b in stops
+        if b - a >= least
+        and (fit := _line_fit(energies[a:b], absorption[a:b], variance[a:b], power)) is not None
+    ]
+    if not results:
+        return "no window holds a line that meets the energy axis below it"
+    misfit = min(chi2 / (b - a - 2) for a, b, _, _, _, chi2 in results)
+    scale = max(misfit, 1.0) if misfit > 1.5 else 1.0
+    criteria = np.array([chi2 / scale + 2 * (len(inside) - (b - a)) for a, b, _, _, _, chi2 in results])
+    weights = np.exp(-0.5 * (criteria - criteria.min()))
+    weights /= weights.sum()
+    gaps = np.array([gap for _, _, gap, _, _, _ in results])
+    variances = np.array([v * scale for _, _, _, _, v, _ in results])
+    mean = float(weights @ gaps)
+    uncertainty = float(np.sqrt(weights @ (variances + (gaps - mean) ** 2)))
+    a, b, gap, slope, _, _ = results[int(np.argmax(weights))]
+    x = np.concatenate([[gap], energies[a:b]])
+    return Estimate(mean, uncertainty), (x, slope * (x - gap)), misfit
+
+
+def _line_fit(
+    x: FloatArray, y: FloatArray, variance: FloatArray, power: float
+) -> tuple[float, float, float, float] | None:
+    """Gap, slope, variance of the gap and chi^2 of alpha h nu = (slope (h nu - gap))^(1/power)."""
+    transformed = tauc_values(x, y, power)
+    slope, intercept = np.polyfit(x, transformed, 1)
+    if slope <= 0:
+        return None
+    gap = -intercept / slope
+    sigma = np.sqrt(variance)
+    if gap >= x[0]:
+        gap = x[0] - 0.1 * (x[-1] - x[0])
+
+    def curve(p: FloatArray) -> FloatArray:
+        height = np.maximum(np.exp(p[1]) * (x - p[0]), 1e-12)
+        return np.asarray(height ** (1 / power) / x)
+
+    def jacobian(p: FloatArray) -> FloatArray:
+        values = curve(p) / power
+        return np.column_stack([-values / np.maximum(x - p[0], 1e-6), values]) / sigma[:, None]
+
+    found = least_squares(
+        lambda p: (curve(p) - y) / sigma, [gap, np.log(slope)], jacobian, method="lm", max_nfev=40, xtol=1e-5
+    )
+    normal = found.jac.T @ found.jac
+    gap = float(found.x[0])
+    if found.status <= 0 or gap > x[0] or gap < 0 or np.linalg.cond(normal) > 1e14:
+        return None
+    return gap, float(np.exp(found.x[1])), float(np.linalg.inv(normal)[0, 0]), 2 * float(found.cost)
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def _absorption(
+    table: MeasuredTable, thickness_nm: float | None, warnings: list[str]
+) -> tuple[FloatArray, str]:
+    """Absorption coefficient (1/cm with the thickness), or what is proportional to it."""
+    transmittance = table.column(r"transmi|(^|[^a-z])%?\s*t\b")
+    reflectance = table.column(r"reflect|(^|[^a-z])%?\s*r\b")
+    per_length = None if thickness_nm is None else 1 / (thickness_nm * 1e-7)
+    if transmittance and transmittance > 0:
+        t = _share(table, transmittance, warnings)
+        r = _share(table, reflectance, warnings) if reflectance else np.zeros_like(t)
+        if not reflectance:
+            warnings.append(
+                "no reflectance in the file: alpha is from -ln T alone, reflection counts as absorption"
+            )
+        bad = np.flatnonzero((t <= 0) | (r >= 1))
+        if len(bad):
+            row = int(bad[0])
+            raise InputError(
+                f"{table.where(row)}: transmittance {t[row]:g}, reflectance {r[row]:g}",
+                why="alpha is -ln(T / (1 - R)), which needs T above 0 and R below 1",
+                fix="cut the range where nothing is transmitted, or correct the dark signal",
+            )
+        absorption = -np.log(t / (1 - r))
+        kind = "alpha x thickness"
+    else:
+        column = table.column(
+            r"absorb|extinction|\babs\b|\ba\b|optical density|\bod\b|alpha|epsilon|absorption"
+            "|\N{GREEK SMALL LETTER ALPHA}"
+        )
+        if not column:
+            column = 1
+            warnings.append(f"column 2 ({table.names[1] or 'without a name'}) was taken as the absorbance")
+        absorption = table.values[:, column].astype(float)
+        if re.search("alpha|\N{GREEK SMALL LETTER ALPHA}|coefficient", table.names[column]):
+            return absorption, table.names[column]
+        if reflectance == column:
+            raise InputError(f"{table.path}: only a reflectance", fix="give the absorbance, or T and R")
+        kind = table.names[column] or "absorbance"
+        if per_length is not None:
+            absorption = absorption * _LN10
+    if per_length is None:
+        return absorption, kind
+    return absorption * per_length, "1/cm"
+
+
+def _share(table: MeasuredTable, column: int, warnings: list[str]) -> FloatArray:
+    """Transmittance or reflectance as a share of 1."""
+    values = table.values[:, column].astype(float)
+    if "%" in table.names[column] or values.max() > 1.5:
+        if "%" not in table.names[column]:
+            warnings.append(f"column {column + 1} ({table.names[column]!r}) was taken to be in percent")
+        values = values / 100
+    return values

@@ -1,0 +1,77 @@
+"""Measured spectra for the command line: evaluate, tell, draw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cluster_qc.analysis.ups import homo_reference, read_ups_spectrum
+from cluster_qc.errors import InputError
+from cluster_qc.files import replaced
+from cluster_qc.model import UPSReference
+from cluster_qc.model.measured import TaucGaps, UPSLevels
+
+_NAMES = {
+    "cutoff_ev": "secondary cutoff",
+    "onset_ev": "onset",
+    "work_function_ev": "work function",
+    "ionization_energy_ev": "ionization energy",
+    "homo_ev": "HOMO",
+    "direct_gap_ev": "direct gap",
+    "indirect_gap_ev": "indirect gap",
+}
+
+
+def evaluate_ups_file(
+    path: Path,
+    *,
+    photon_energy_ev: float | None = None,
+    bias_v: float = 0.0,
+    axis: str | None = None,
+    fermi_ev: float | None = None,
+) -> UPSLevels:
+    """`read_ups_spectrum` with the axis as the command line gives it."""
+    if axis not in (None, "binding", "kinetic"):
+        raise InputError(f"unknown axis {axis!r}", fix="use binding or kinetic")
+    kind: Any = axis
+    return read_ups_spectrum(
+        path, photon_energy_ev=photon_energy_ev, bias_v=bias_v, axis=kind, fermi_ev=fermi_ev
+    )
+
+
+def homo_from_ups(
+    path: Path | None, homo_ev: float | None, *, photon_energy_ev: float | None, bias_v: float
+) -> UPSReference | None:
+    """The HOMO of a spectrum, None without one."""
+    if path is None:
+        return None
+    if homo_ev is not None:
+        raise InputError(
+            "--homo and --ups were both given", fix="give the HOMO, or the spectrum to take it from"
+        )
+    return homo_reference(read_ups_spectrum(path, photon_energy_ev=photon_energy_ev, bias_v=bias_v))
+
+
+def measured_text(result: UPSLevels | TaucGaps) -> str:
+    """Values with their uncertainty, what is missing and why, and the warnings."""
+    values = result.as_json()
+    lines = []
+    for key, name in _NAMES.items():
+        if values.get(key):
+            lines.append(f"{name:<18}{values[key]['value']:9.3f} +- {values[key]['uncertainty']:.3f} eV")
+        elif key in values:
+            lines.append(f"{name:<18}{'-':>9}    {result.reasons[key]}")
+    return "\n".join([*lines, *(f"! {warning}" for warning in result.warnings)])
+
+
+def save_measured(path: Path, result: UPSLevels | TaucGaps) -> None:
+    """Draw the fits to a file."""
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise InputError(f"{path}: unknown kind of picture {path.suffix!r}", fix="use .png, .svg or .pdf")
+    from cluster_qc.plotting.figures import save_tauc, save_ups
+
+    with replaced(path) as temporary:
+        if isinstance(result, UPSLevels):
+            save_ups(temporary, result)
+        else:
+            save_tauc(temporary, result)

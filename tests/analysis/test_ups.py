@@ -1,0 +1,199 @@
+import json
+
+import numpy as np
+import pytest
+
+from cluster_qc.analysis.edge import _columns, fit_edge, noise_variance
+from cluster_qc.analysis.ups import evaluate_ups, read_ups, read_ups_spectrum
+from cluster_qc.errors import InputError
+from cluster_qc.units import electronvolt
+
+HE_I = 21.218
+
+
+def written(path, x, y, header, delimiter=","):
+    rows = "\n".join(f"{a:.4f}{delimiter}{b:.1f}" for a, b in zip(x, y, strict=True))
+    path.write_text(f"{header}\n{rows}\n" if header else f"{rows}\n")
+    return path
+
+
+@pytest.fixture
+def spectrum(synthetic):
+    return synthetic.ups(np.random.default_rng(5))
+
+
+def test_levels_follow_from_the_two_edges(spectrum):
+    found = evaluate_ups(*spectrum, HE_I)
+    assert found.work_function_ev.value == pytest.approx(HE_I - found.cutoff_ev.value)
+    width = found.cutoff_ev.value - found.onset_ev.value
+    assert found.ionization_energy_ev.value == pytest.approx(HE_I - width)
+    assert found.homo_ev.value == -found.ionization_energy_ev.value
+    both = np.hypot(found.cutoff_ev.uncertainty, found.onset_ev.uncertainty)
+    assert found.homo_ev.uncertainty == pytest.approx(both)
+
+
+def test_a_common_shift_moves_the_work_function_and_not_the_ionization_energy(spectrum):
+    x, y = spectrum
+    here, there = evaluate_ups(x, y, HE_I), evaluate_ups(x + 0.3, y, HE_I)
+    assert there.work_function_ev.value - here.work_function_ev.value == pytest.approx(-0.3, abs=1e-4)
+    assert there.ionization_energy_ev.value == pytest.approx(here.ionization_energy_ev.value, abs=1e-4)
+
+
+def test_intensity_in_other_units_gives_the_same_levels(spectrum):
+    x, y = spectrum
+    counts, rate = evaluate_ups(x, y, HE_I), evaluate_ups(x, y / 37.0, HE_I)
+    # The noise is then estimated from the curve, not known: the estimates differ by a part of their uncertainty.
+    for name in ("cutoff_ev", "onset_ev"):
+        a, b = getattr(counts, name), getattr(rate, name)
+        assert abs(a.value - b.value) < 0.5 * a.uncertainty
+        assert b.uncertainty == pytest.approx(a.uncertainty, rel=0.5)
+
+
+def test_the_stated_uncertainty_is_honest(synthetic):
+    # 95 % intervals of 24 spectra, cutoff and onset: 48 trials. At 95 % fewer than 41 hits have a chance of 0.4 %;
+    # with an uncertainty half as large as it should be the hits would be about 32.
+    hits = 0
+    for seed, kind in enumerate(("ramp", "peak") * 12):
+        found = evaluate_ups(*synthetic.ups(np.random.default_rng(seed), onset=kind), HE_I)
+        for estimate, true in ((found.cutoff_ev, synthetic.CUTOFF), (found.onset_ev, synthetic.ONSET)):
+            hits += abs(estimate.value - true) < 1.96 * estimate.uncertainty
+            assert estimate.uncertainty < 0.1
+    assert hits >= 41
+
+
+def test_derivatives_of_the_shapes():
+    x, h = np.linspace(-1, 1, 9), 1e-5
+    for shape in ("ramp", "curved", "step", "peak"):
+        _, by_position, by_width = _columns(shape, x, 0.1, 0.3)
+        for exact, low, high in (
+            (by_position, (0.1 - h, 0.3), (0.1 + h, 0.3)),
+            (by_width, (0.1, 0.3 * np.exp(-h)), (0.1, 0.3 * np.exp(h))),
+        ):
+            numeric = (np.array(_columns(shape, x, *high)[0]) - np.array(_columns(shape, x, *low)[0])) / (
+                2 * h
+            )
+            np.testing.assert_allclose(exact, numeric, atol=1e-8)  # central differences: h^2
+
+
+def test_a_noiseless_ramp_is_found_where_it_starts():
+    x = np.arange(0.0, 4.0, 0.02)
+    y = 5 + 0.5 * x + 100 * np.maximum(x - 2, 0)
+    fit = fit_edge(x, y, np.ones_like, ["ramp"], [0.5], [2.5, 3.0], (1.9, 0.1), (1.5, 2.5))
+    assert fit.position == pytest.approx(2.0, abs=1e-3)
+
+
+def test_noise_is_recognised_as_counting_or_constant():
+    rng = np.random.default_rng(0)
+    x = np.linspace(0, 10, 600)
+    expected = 50 + 40 * np.sin(x)
+    assert noise_variance(x, rng.poisson(expected).astype(float)) == (0.0, 1.0)
+    constant, proportional = noise_variance(x, expected + rng.normal(0, 3.0, 600))
+    # 600 second differences give the variance to about 10 %; twice that is allowed.
+    assert constant + 50 * proportional == pytest.approx(9.0, rel=0.2)
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def test_every_way_of_writing_a_spectrum_gives_the_same_levels(spectrum, tmp_path):
+    x, y = spectrum
+    ways = {
+        "binding": (x, y, "binding energy (eV),counts", {}),
+        "reversed": (x[::-1], y[::-1], "Binding Energy / eV,counts", {}),
+        "negative": (-x, y, "E-EF (eV),counts", {}),
+        "kinetic": (HE_I - x, y, "kinetic energy (eV),counts", {}),
+        "biased": (HE_I - x + 5, y, "kinetic energy (eV),counts", {"bias_v": -5.0}),
+        "biased, binding": (x - 5, y, "binding energy (eV),counts", {"bias_v": -5.0}),
+        "Fermi edge elsewhere": (HE_I - 0.2 - x, y, "Ek (eV),counts", {"fermi_ev": HE_I - 0.2}),
+        "told": (HE_I - x, y, "energy,counts", {"axis": "kinetic"}),
+        "no names": (x, y, "", {}),
+    }
+    wanted = evaluate_ups(x, y, HE_I)
+    for name, (axis, values, header, options) in ways.items():
+        file = written(tmp_path / f"{name}.csv", axis, values, header)
+        found = read_ups_spectrum(file, photon_energy_ev=HE_I, **options)
+        assert found.homo_ev.value == pytest.approx(wanted.homo_ev.value, abs=1e-3), name
+        assert found.work_function_ev.value == pytest.approx(wanted.work_function_ev.value, abs=1e-3), name
+
+
+@pytest.mark.parametrize("header", ["# He I\n", "photon energy: 21.218 eV\n", "hv = 21,218\n"])
+def test_photon_energy_from_the_header_is_told(spectrum, tmp_path, header):
+    file = written(tmp_path / "s.csv", *spectrum, f"{header}binding energy (eV),counts")
+    found = read_ups_spectrum(file)
+    assert found.photon_energy_ev == pytest.approx(HE_I)
+    assert any("photon energy" in warning for warning in found.warnings)
+
+
+def test_what_is_not_known_is_asked_for(spectrum, tmp_path):
+    x, y = spectrum
+    file = written(tmp_path / "s.csv", x, y, "binding energy (eV),counts")
+    with pytest.raises(InputError, match="photon energy is not known"):
+        read_ups_spectrum(file)
+    part = x < 6
+    file = written(tmp_path / "part.csv", x[part], y[part], "energy,counts")
+    with pytest.raises(InputError, match="binding or kinetic"):
+        read_ups_spectrum(file, photon_energy_ev=HE_I)
+
+
+def test_binding_taken_for_kinetic_and_nanometres_are_refused(spectrum, tmp_path):
+    x, y = spectrum
+    file = written(tmp_path / "k.csv", 500 + x, y, "kinetic energy (eV),counts")
+    with pytest.raises(InputError, match="check the photon energy"):
+        read_ups_spectrum(file, photon_energy_ev=HE_I)
+    file = written(tmp_path / "nm.csv", 300 + 10 * x, y, "wavelength (nm),counts")
+    with pytest.raises(InputError, match="not an electron energy"):
+        read_ups_spectrum(file, photon_energy_ev=HE_I)
+
+
+# --- what a spectrum cannot give ----------------------------------------------------------------------------
+
+
+def test_a_part_of_a_spectrum_gives_its_part(spectrum):
+    x, y = spectrum
+    valence = evaluate_ups(x[x < 8], y[x < 8], HE_I)
+    assert valence.onset_ev is not None
+    assert valence.cutoff_ev is valence.work_function_ev is valence.homo_ev is None
+    assert "does not reach" in valence.reasons["cutoff_ev"]
+    secondary = evaluate_ups(x[x > 12], y[x > 12], HE_I)
+    assert secondary.work_function_ev is not None
+    assert secondary.onset_ev is secondary.homo_ev is None
+    values = json.loads(json.dumps(secondary.as_json()))
+    assert values["homo_ev"] is None
+    assert any(warning.startswith("homo_ev is null: it needs the onset") for warning in values["warnings"])
+
+
+def test_a_flat_spectrum_is_refused(spectrum):
+    x, _ = spectrum
+    counts = np.random.default_rng(1).poisson(50, len(x)).astype(float)
+    with pytest.raises(InputError, match="neither a secondary-electron cutoff nor an onset"):
+        evaluate_ups(x, counts, HE_I)
+
+
+def test_a_fermi_edge_is_not_taken_for_a_homo(synthetic):
+    x, y = synthetic.ups(np.random.default_rng(2))
+    fermi = 1500 / (1 + np.exp(-x / 0.06))
+    found = evaluate_ups(x, y + np.random.default_rng(3).poisson(fermi), HE_I)
+    assert found.onset_ev is None
+    assert "Fermi edge" in found.reasons["onset_ev"]
+
+
+def test_a_charged_sample_is_warned_about(spectrum):
+    x, y = spectrum
+    assert any("charging" in w for w in evaluate_ups(x - 2.0, y, HE_I).warnings)
+    assert any("unusual" in w for w in evaluate_ups(x + 2.0, y, HE_I).warnings)
+
+
+def test_satellites_are_told_for_helium_only(spectrum):
+    assert any("satellites of He I" in w for w in evaluate_ups(*spectrum, HE_I).warnings)
+    assert not any("satellites" in w for w in evaluate_ups(*spectrum, 21.0).warnings)
+
+
+def test_read_ups_gives_a_reference_for_align(spectrum, tmp_path):
+    file = written(tmp_path / "s.csv", *spectrum, "binding energy (eV),counts")
+    reference = read_ups(file, photon_energy=HE_I * electronvolt)
+    assert reference.homo == pytest.approx(-6.018 * electronvolt, abs=4 * reference.uncertainty)
+    assert reference.reference_level == "vacuum"
+    x, y = spectrum
+    part = written(tmp_path / "part.csv", x[x < 8], y[x < 8], "binding energy (eV),counts")
+    with pytest.raises(InputError, match="does not give the HOMO"):
+        read_ups(part, photon_energy=HE_I * electronvolt)
