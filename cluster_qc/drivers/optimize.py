@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
@@ -238,6 +239,7 @@ def _engine(
             self.cluster = self.cluster.with_coords(coords.reshape(-1, 3))
             ground = self.ground = run_scf(self.cluster, method, guess=self.ground, progress=progress)
             slope = gradient(ground)
+            gc.collect()  # PySCF's objects refer to one another, with gigabytes of integrals
             self.largest_force = _largest(slope[free])
             self.steps += 1
             if keep is not None:
