@@ -55,10 +55,15 @@ def need_structure(path: Path) -> None:
         raise InputError(f"{path}: unknown kind of file {path.suffix!r}", fix="give a .cif or .xyz file")
 
 
+def signed(charge: float) -> str:
+    """A charge with its sign; 0 has none."""
+    return f"{charge:+.3g}" if charge else "0"
+
+
 def structure_text(report: dict[str, Any]) -> str:
     """The report of `inspect_structure` as text."""
     cluster, disorder, chirality = report["cluster"], report["disorder"], report["chirality"]
-    lines = [f"{cluster['formula']}: {cluster['natom']} atoms, charge {cluster['charge']:+d}"]
+    lines = [f"{cluster['formula']}: {cluster['natom']} atoms, charge {signed(cluster['charge'])}"]
 
     def add(name: str, text: str) -> None:
         lines.append(f"  {name:<21}{text}")
@@ -66,7 +71,7 @@ def structure_text(report: dict[str, Any]) -> str:
     if "charge_reason" in cluster:
         add("charge", cluster["charge_reason"])
         for share in cluster["charge_shares"]:
-            charge = "?" if share["charge"] is None else f"{share['charge']:+.3g}"
+            charge = "?" if share["charge"] is None else signed(share["charge"])
             add("", f"{share['count']} x {share['formula']} {charge}: {share['reason']}")
     add("electrons", f"{cluster['electrons']}, multiplicity {cluster['multiplicity']}")
     if cluster["copies_in_cell"] is not None:
