@@ -206,7 +206,7 @@ def test_structure_of_one_block_in_words(folder):
     assert "one, two" in json.loads(done.stdout)["error"]["message"]
     arguments = ("--block", "two", "--normalise-hydrogens", "-o", "two.xyz")
     text = cli("structure", "my two crystals.cif", *arguments, cwd=folder, check=0).stdout
-    assert "Cl2H6N2Pd: 11 atoms, charge +0" in text
+    assert "Cl2H6N2Pd: 11 atoms, charge 0" in text
     assert "1 x Pd +2: usual ion" in text
     assert "2 x Cl -1" in text
     assert "P -1, both hands" in text

@@ -55,7 +55,7 @@ def need_structure(path: Path) -> None:
         raise InputError(f"{path}: unknown kind of file {path.suffix!r}", fix="give a .cif or .xyz file")
 
 
-def signed(charge: float) -> str:
+def _signed(charge: float) -> str:
     """A charge with its sign; 0 has none."""
     return f"{charge:+.3g}" if charge else "0"
 
@@ -63,7 +63,7 @@ def signed(charge: float) -> str:
 def structure_text(report: dict[str, Any]) -> str:
     """The report of `inspect_structure` as text."""
     cluster, disorder, chirality = report["cluster"], report["disorder"], report["chirality"]
-    lines = [f"{cluster['formula']}: {cluster['natom']} atoms, charge {signed(cluster['charge'])}"]
+    lines = [f"{cluster['formula']}: {cluster['natom']} atoms, charge {_signed(cluster['charge'])}"]
 
     def add(name: str, text: str) -> None:
         lines.append(f"  {name:<21}{text}")
@@ -71,7 +71,7 @@ def structure_text(report: dict[str, Any]) -> str:
     if "charge_reason" in cluster:
         add("charge", cluster["charge_reason"])
         for share in cluster["charge_shares"]:
-            charge = "?" if share["charge"] is None else signed(share["charge"])
+            charge = "?" if share["charge"] is None else _signed(share["charge"])
             add("", f"{share['count']} x {share['formula']} {charge}: {share['reason']}")
     add("electrons", f"{cluster['electrons']}, multiplicity {cluster['multiplicity']}")
     if cluster["copies_in_cell"] is not None:
