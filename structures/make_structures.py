@@ -3,9 +3,9 @@
 Every structure is a model, not a crystal structure: the ligand comes from its SMILES, the core from the published
 connectivity (Lu et al., J. Am. Chem. Soc. 2024, 146, 4144, 10.1021/jacs.3c13065), the geometry from GFN2-xTB
 (Bannwarth et al., J. Chem. Theory Comput. 2019, 15, 1652, 10.1021/acs.jctc.8b01176). Both hands of the core and
-three benzyl rotamers are relaxed and ranked; the lowest one becomes cu2au2_r_btt. Where relax_core.py has been run, its
-40 core atoms are then replaced by those of the DFT minimum and held while the benzyl groups relax again. Needs the
-extra "xtb".
+three benzyl rotamers are relaxed and ranked. Where relax_core.py has been run, its DFT core then takes new ligands
+(both hands, the lowest benzyl conformers), which relax around it; the lowest of these becomes cu2au2_r_btt, else the
+lowest of all. Needs the extra "xtb".
 """
 
 from __future__ import annotations
@@ -28,13 +28,12 @@ from cluster_qc.structure import (
     read_xyz,
     write_xyz,
 )
-from cluster_qc.structure.geometry import superposition
 from cluster_qc.units import angstrom, electronvolt
+from cluster_qc.workflow.build import build_cluster
 
 HERE = Path(__file__).parent
 DFT_CORE = HERE / "candidates" / "core_p_dft.xyz"
-# Atoms of a ligand's heterocycle (S=C1NCCS1) in R-BTT and in TT, in the order of the SMILES: S, C, N, C, C, S.
-RING_BTT, RING_TT = (0, 1, 2, 3, 11, 12), (0, 1, 2, 3, 4, 5)
+CONFORMERS = 3  # for each hand of the DFT core
 FORCE = 0.005 * electronvolt / angstrom
 MEASURED_CU_AU_ANGSTROM = 2.847
 R_BTT = "S=C1N[C@H](Cc2ccccc2)CS1"
@@ -53,40 +52,6 @@ NOTICE = (
     "A MODEL, not the crystal structure CCDC 2288770 (which is not distributed here). To use the deposited "
     "structure, obtain its CIF from the CCDC and give it to cluster-qc run in place of this file."
 )
-
-
-def with_core(cluster: Cluster, core: Cluster) -> tuple[Cluster, list[int]]:
-    """The cluster with its metals and heterocycles where `core` (benzyl -> H) has them, and the atoms so placed."""
-    metals = 4
-    size, core_size = (cluster.natom - metals) // 4, (core.natom - metals) // 4
-    old = np.asarray(cluster.coords)
-    pairs = [(k, k) for k in range(metals)]
-    for ligand in range(4):
-        first, core_first = metals + size * ligand, metals + core_size * ligand
-        pairs += [(first + i, core_first + j) for i, j in zip(RING_BTT, RING_TT, strict=True)]
-    mine, theirs = (list(index) for index in zip(*pairs, strict=True))
-    rotation, shift = superposition(np.asarray(core.coords)[theirs], old[mine])
-    target = np.asarray(core.coords) @ rotation + shift
-    new = old.copy()
-    held = list(range(metals))
-    new[:metals] = target[:metals]
-    for ligand in range(4):
-        atoms = np.arange(metals + size * ligand, metals + size * (ligand + 1))
-        ring = [i for i, _ in pairs if atoms[0] <= i <= atoms[-1]]
-        core_atoms = np.arange(metals + core_size * ligand, metals + core_size * (ligand + 1))
-        turn, move = superposition(old[ring], target[[j for i, j in pairs if i in ring]])
-        new[atoms] = old[atoms] @ turn + move
-        hydrogens = [a for a in atoms if cluster.symbols[a] == "H"]
-        for atom in core_atoms:
-            here = {j: i for i, j in pairs}.get(atom)
-            if here is None:  # a hydrogen: the nearest one, unless the benzyl group is in its place
-                distances = np.linalg.norm(new[hydrogens] - target[atom], axis=1)
-                if distances.min() > 0.5 * angstrom:
-                    continue
-                here = int(hydrogens[int(distances.argmin())])
-            new[here] = target[atom]
-            held.append(here)
-    return cluster.with_coords(new), held
 
 
 def relaxed_once(start: Cluster, path: Path, what: str) -> tuple[Cluster, float, float]:
@@ -183,6 +148,34 @@ def write_cif(path: Path, cluster: Cluster, comment: str) -> float:
     return contact
 
 
+def on_dft_core(results: dict[str, object]) -> tuple[Cluster, str]:
+    """The lowest of the candidates that hold the DFT core (both hands, benzyl conformers), and what was done."""
+    core = read_xyz(DFT_CORE, charge=0, name="core")
+    folder = HERE / "candidates"
+    level = (
+        "Metals, donors and what lies between them as in the PBE-D3(BJ)/def2-SVP minimum of the cluster with "
+        "benzyl -> H, held; the rest relaxed with GFN2-xTB."
+    )
+    if not list(folder.glob("r_btt_dft_core_*.xyz")):
+        for rank, candidate in enumerate(
+            build_cluster(core, R_BTT, handedness="both", limit=CONFORMERS, name="cu2au2_r_btt"), 1
+        ):
+            what = f"Cu2Au2(R-BTT)4, core {candidate.core_handedness}. {candidate.level}"
+            write_xyz(
+                candidate.cluster,
+                folder / f"r_btt_dft_core_{rank}_{str(candidate.core_handedness).lower()}.xyz",
+                comment=f"{what}. {NOTICE}",
+            )
+    found = []
+    for path in sorted(folder.glob("r_btt_dft_core_*.xyz")):
+        cluster = read_xyz(path, charge=0, name="cu2au2_r_btt")
+        energy = xtb_energy(cluster)[0] / electronvolt
+        results[path.stem] = describe(cluster, energy)
+        found.append((energy, cluster))
+        print(path.stem, results[path.stem], flush=True)
+    return min(found, key=lambda entry: entry[0])[1], level
+
+
 def main() -> int:
     """Build, relax, rank and write."""
     results: dict[str, object] = {
@@ -213,16 +206,7 @@ def main() -> int:
     chosen = best[1]
     level = "GFN2-xTB minimum."
     if DFT_CORE.exists():
-        core = read_xyz(DFT_CORE, charge=0, name="core")
-        placed, held = with_core(chosen, core if core_handedness(chosen) == "P" else core.mirrored())
-        chosen = relax_xtb(placed, held=held, force=FORCE).cluster
-        level = (
-            f"Metals and heterocycles ({len(held)} atoms) as in the PBE-D3(BJ)/def2-SVP minimum of the cluster with "
-            "benzyl -> H, held; benzyl groups relaxed with GFN2-xTB."
-        )
-        results["cu2au2_r_btt with DFT core"] = {
-            **describe(chosen, xtb_energy(chosen)[0] / electronvolt), "held_atoms": len(held), "core": core.source,
-        }  # fmt: skip
+        chosen, level = on_dft_core(results)
     for name, cluster, hand in (("cu2au2_r_btt", chosen, "R"), ("cu2au2_s_btt", chosen.mirrored(), "S")):
         what = f"Cu2Au2({hand}-BTT)4, core {core_handedness(cluster)}. {level}"
         write_xyz(cluster, HERE / f"{name}.xyz", comment=f"{what} {NOTICE}")
