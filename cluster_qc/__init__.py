@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from cluster_qc.structure.chirality import cip_labels, core_handedness
     from cluster_qc.structure.cif import CrystalReport, inspect_cif, read_cif
     from cluster_qc.structure.connectivity import find_fragments
+    from cluster_qc.structure.cores import core_template
     from cluster_qc.structure.geometry import mean_distances
     from cluster_qc.structure.xyz import read_xyz, write_xyz
     from cluster_qc.workflow.build import build_cluster
@@ -141,6 +142,7 @@ _HOMES = {
     "structure.chirality": ("cip_labels", "core_handedness"),
     "structure.cif": ("CrystalReport", "inspect_cif", "read_cif"),
     "structure.connectivity": ("find_fragments",),
+    "structure.cores": ("core_template",),
     "structure.geometry": ("mean_distances",),
     "structure.xyz": ("read_xyz", "write_xyz"),
     "workflow.build": ("build_cluster",),
@@ -186,6 +188,7 @@ __all__ = [
     "cip_labels",
     "compare_cd",
     "core_handedness",
+    "core_template",
     "cotton_bands",
     "dissymmetry_curve",
     "dissymmetry_factors",

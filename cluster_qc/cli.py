@@ -152,7 +152,9 @@ def build(
     core: Annotated[
         Path,
         typer.Option(
-            "--core", metavar="FILE", help="A .cif or .xyz file of a whole cluster; its ligands are replaced."
+            "--core",
+            metavar="FILE|NAME",
+            help="A .cif or .xyz file of a whole cluster, whose ligands are replaced; or cu2au2, which comes along.",
         ),
     ],
     ligand: Annotated[
@@ -169,6 +171,10 @@ def build(
     relax: Annotated[
         str, typer.Option(metavar="none|periphery|full|dft", help="How far the geometries are relaxed.")
     ] = "periphery",
+    vibrations: Annotated[
+        bool,
+        typer.Option("--vibrations", help="Count imaginary modes of each candidate (with --relax full)."),
+    ] = False,
     conformers: Annotated[int, typer.Option(metavar="N", help="Start geometries for each handedness.")] = 6,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the candidates go.")
@@ -182,7 +188,7 @@ def build(
     from cluster_qc.workflow.build import build_from_files, candidates_text
 
     candidates = build_from_files(
-        core, ligand, handedness=handedness, relax=relax, limit=conformers, name=name,
+        core, ligand, handedness=handedness, relax=relax, vibrations=vibrations, limit=conformers, name=name,
         directory=output, charge=charge, disorder=disorder or "major", quiet=quiet,
     )  # fmt: skip
     print(candidates_text(candidates))

@@ -25,3 +25,5 @@ class Candidate:
     largest_force: float | None
     """On an atom free to move, hartree/bohr."""
     converged: bool
+    imaginary_modes: int | None = None
+    """Imaginary vibrations below -20 1/cm at the level of the geometry; None if they were not computed."""

@@ -20,6 +20,7 @@ from cluster_qc.model.elements import atomic_number
 from cluster_qc.structure.bonding import bonds, is_cluster_metal
 from cluster_qc.structure.builder import Handedness, Start, start_geometries
 from cluster_qc.structure.chirality import cip_labels, core_handedness
+from cluster_qc.structure.cores import core_template, template_names
 from cluster_qc.structure.geometry import mean_distances
 from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.xyz import read_xyz, write_xyz
@@ -34,6 +35,7 @@ DFT = DFTMethod("pbe", auxiliary_basis="def2-universal-jfit", dispersion="d3bj",
 TEMPERATURE_K = 298.15
 SUMMARY = "candidates.json"
 
+_SOFT_WAVENUMBER = 20.0  # 1/cm; below it a numerical Hessian has no sign
 _SAME_ENERGY = 0.002 * electronvolt
 _SAME_DISTANCE = 0.05 * angstrom
 _FORCE = electronvolt / angstrom
@@ -45,6 +47,7 @@ def build_cluster(
     *,
     handedness: Handedness = "same",
     relax: Relax = "periphery",
+    vibrations: bool = False,
     limit: int = 6,
     name: str | None = None,
     directory: str | Path | None = None,
@@ -66,6 +69,9 @@ def build_cluster(
     relax
         "none"; "periphery": GFN2-xTB with metals and donors (and rings that stand as the core's do) held; "full":
         then all atoms with GFN2-xTB; "dft": then the lowest one of each handedness with PBE-D3(BJ)/def2-SVP.
+    vibrations
+        Count the imaginary modes of each candidate by its GFN2-xTB Hessian; for `relax="full"` only, as elsewhere the
+        geometry is no stationary point of GFN2-xTB.
     limit
         Conformers for each handedness.
     name
@@ -90,12 +96,18 @@ def build_cluster(
     """
     if relax not in RELAX:
         raise InputError(f"relax is {relax!r}", fix=f"choose one of {', '.join(RELAX)}")
+    if vibrations and relax != "full":
+        raise InputError(
+            f"vibrations were asked for with relax={relax!r}",
+            why="only at a stationary point of GFN2-xTB, with no atom held, do its vibrations mean anything",
+            fix="use relax='full'",
+        )
     starts = start_geometries(core, ligand, handedness=handedness, limit=limit, name=name)
     if directory is None:
-        return _ranked(starts, relax, None, None)[0]
+        return _ranked(starts, relax, vibrations, None, None)[0]
     folder = Path(directory)
     with folder_lock(folder), monitor(folder, quiet=quiet) as log:
-        candidates, changed = _ranked(starts, relax, folder / ".work", log)
+        candidates, changed = _ranked(starts, relax, vibrations, folder / ".work", log)
         _write(folder, candidates, changed, core, ligand, relax)
     return candidates
 
@@ -108,22 +120,26 @@ def build_from_files(
     disorder: str,
     **options: Any,
 ) -> tuple[Candidate, ...]:
-    """`build_cluster` with the core from a .cif or .xyz file and "keep" for None."""
+    """`build_cluster` with the core from a .cif or .xyz file or by its name, and "keep" for None."""
+    drawn = [None if text == "keep" else text for text in ligands]
+    alone = drawn[0] if len(drawn) == 1 else None
+    return build_cluster(_read_core(core, charge, disorder), alone if alone is not None else drawn, **options)
+
+
+def _read_core(core: Path, charge: int | None, disorder: str) -> Cluster:
+    if str(core) in template_names():
+        return core_template(str(core))
     need_structure(core)
     if core.suffix.lower() == ".cif":
         from cluster_qc.structure.cif import read_cif
 
         choice: Any = disorder
-        frame = read_cif(core, disorder=choice, charge=charge)
-    else:
-        frame = read_xyz(core, charge=charge or 0)
-    drawn = [None if text == "keep" else text for text in ligands]
-    alone = drawn[0] if len(drawn) == 1 else None
-    return build_cluster(frame, alone if alone is not None else drawn, **options)
+        return read_cif(core, disorder=choice, charge=charge)
+    return read_xyz(core, charge=charge or 0)
 
 
 def _ranked(
-    starts: Sequence[Start], relax: Relax, work: Path | None, log: Monitor | None
+    starts: Sequence[Start], relax: Relax, vibrations: bool, work: Path | None, log: Monitor | None
 ) -> tuple[tuple[Candidate, ...], list[str]]:
     found: list[Candidate] = []
     changed: list[str] = []
@@ -159,12 +175,20 @@ def _ranked(
     for candidate in found:
         if not any(_equal(candidate, other) for other in unique):
             unique.append(candidate)
+    if vibrations:
+        unique = [replace(c, imaginary_modes=_imaginary_modes(c.cluster)) for c in unique]
     energies = np.array([_energy(c) for c in unique])
     weights = boltzmann_weights(energies, TEMPERATURE_K).weights
     return tuple(
         replace(c, relative_energy=float(energy - energies.min()), weight=float(weight))
         for c, energy, weight in zip(unique, energies, weights, strict=True)
     ), changed
+
+
+def _imaginary_modes(cluster: Cluster) -> int:
+    from cluster_qc.drivers.optimize import vibrational_wavenumbers, xtb_hessian
+
+    return int((vibrational_wavenumbers(cluster, xtb_hessian(cluster)) < -_SOFT_WAVENUMBER).sum())
 
 
 def _energy(candidate: Candidate) -> float:
@@ -273,6 +297,7 @@ def _write(
                 "weight": c.weight,
                 "largest_force_ev_angstrom": None if c.largest_force is None else c.largest_force / _FORCE,
                 "converged": c.converged,
+                "imaginary_modes": c.imaginary_modes,
                 "mean_distance_angstrom": mean_distances(c.cluster),
             }
         )
@@ -297,6 +322,7 @@ def candidates_text(candidates: Sequence[Candidate]) -> str:
             if c.relative_energy is None or c.weight is None or c.largest_force is None
             else f"{c.relative_energy / electronvolt:13.3f} {c.weight:7.3f} {c.largest_force / _FORCE:12.3f}"
         )
+        modes = "" if c.imaginary_modes is None else f", {c.imaginary_modes} imaginary modes"
         mark = "" if c.converged or c.energy is None else "  NOT converged"
-        lines.append(f"{rank:>4} {c.core_handedness or '-':>4} {numbers}  {c.level}{mark}")
+        lines.append(f"{rank:>4} {c.core_handedness or '-':>4} {numbers}  {c.level}{modes}{mark}")
     return "\n".join(lines)

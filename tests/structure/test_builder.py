@@ -9,8 +9,9 @@ import pytest
 
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
-from cluster_qc.structure import cip_labels, core_handedness, read_xyz
+from cluster_qc.structure import cip_labels, core_handedness, mean_distances, read_xyz
 from cluster_qc.structure.builder import start_geometries
+from cluster_qc.structure.cores import core_template
 from cluster_qc.structure.ions import expected_charge
 from cluster_qc.units import angstrom
 
@@ -56,6 +57,14 @@ def metals(cluster: Cluster) -> np.ndarray:
 def nearest(points: np.ndarray, others: np.ndarray) -> float:
     """Largest distance from a point to the nearest of the others."""
     return float(np.linalg.norm(points[:, None] - others[None], axis=-1).min(axis=1).max())
+
+
+def test_the_core_that_comes_along():
+    core = core_template("cu2au2")
+    assert (core.formula, core_handedness(core)) == ("C12H16Au2Cu2N4S8", "P")
+    assert 2.7 < mean_distances(core)["Au-Cu"] < 2.9
+    with pytest.raises(InputError, match="no core 'fe2'"):
+        core_template("fe2")
 
 
 def test_metals_and_donors_stay(core):

@@ -56,6 +56,8 @@ def test_without_relaxing_there_is_no_energy():
     assert (candidate.energy, candidate.weight, candidate.relative_energy) == (None, None, None)
     with pytest.raises(InputError, match="relax is"):
         cqc.build_cluster(cqc.read_xyz(CORE, charge=0), "S=CN", relax="xtb")
+    with pytest.raises(InputError, match="vibrations"):
+        cqc.build_cluster(cqc.read_xyz(CORE, charge=0), "S=CN", vibrations=True)
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
