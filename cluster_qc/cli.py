@@ -343,6 +343,36 @@ def stack(
 
 
 @app.command()
+def orbitals(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+    state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S1|T1|...", help="Natural transition orbitals of a state. Default: HOMO and LUMO."
+        ),
+    ] = None,
+    pairs: Annotated[int, typer.Option(metavar="N", help="Hole and electron pairs of the state.")] = 1,
+    formats: Annotated[
+        str, typer.Option("--format", metavar="png,cube,molden", help="What to write.")
+    ] = "png,cube,molden",
+    share: Annotated[float, typer.Option(help="Part of the density inside the drawn surfaces.")] = 0.7,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Default: DIR/orbitals.")
+    ] = None,
+) -> None:
+    """Orbitals as pictures, cube and Molden files."""
+    from cluster_qc.workflow.orbitals import export_orbitals
+
+    selected, written = export_orbitals(
+        directory, state=state, pairs=pairs, formats=formats.split(","), share=share, output=output
+    )
+    for orbital in selected:
+        print(f"{orbital.name}: {orbital.caption}")
+    for path in written:
+        print(f"written: {path}")
+
+
+@app.command()
 def report(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
     text: Annotated[

@@ -280,6 +280,42 @@ def test_cd(finished, tmp_path):
     assert "gauge is 'both'" in cli("cd", finished, "--gauge", "both", cwd=tmp_path, check=2).stderr
 
 
+def test_orbitals_as_cube_and_molden(finished, tmp_path):
+    done = cli("orbitals", finished, "--format", "cube,molden", "-o", tmp_path / "new", cwd=tmp_path, check=0)
+    assert "homo: HOMO -" in done.stdout
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        "homo.cube",
+        "lumo.cube",
+        "frontier.molden",
+    }
+    done = cli(
+        "orbitals", finished, "--state", "s1", "--pairs", "2", "--format", "molden", "-o", tmp_path / "s1",
+        cwd=tmp_path, check=0,
+    )  # fmt: skip
+    text = (tmp_path / "s1" / "s1.molden").read_text()
+    assert text.count("Sym=") == 2  # symmetry leaves this state one pair
+    assert "s1_hole_1" in text
+    from pyscf.tools import molden
+
+    energies = molden.load(str(tmp_path / "new" / "frontier.molden"))[1]
+    assert energies[0] < energies[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--state", "S99"], "has no S99"),
+        (["--state", "X1"], "the state is"),
+        (["--format", "jpg"], "the format is jpg"),
+        (["--share", "2"], "share is 2"),
+    ],
+)
+def test_orbitals_that_are_not_there(finished, tmp_path, arguments, message):
+    done = cli("orbitals", finished, *arguments, "-o", tmp_path / "new", cwd=tmp_path, check=2)
+    assert message in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.fixture(scope="module")
 def chiral(tmp_path_factory):
     """A finished run of twisted hydrogen peroxide."""

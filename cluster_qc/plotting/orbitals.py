@@ -61,6 +61,7 @@ def plot_orbital(
     share: float = 0.7,
     size: tuple[int, int] = (900, 700),
     direction: tuple[float, float, float] | None = None,
+    caption: str = "",
 ) -> NDArray[np.uint8]:
     """Draw both phases of an orbital around the molecule; return the image, (height, width, 3), and save it to `path`.
 
@@ -80,6 +81,8 @@ def plot_orbital(
         Pixels, (width, height).
     direction
         From where to look; None looks onto the plane in which the molecule is widest.
+    caption
+        Text at the lower edge.
 
     Raises
     ------
@@ -98,6 +101,8 @@ def plot_orbital(
             _add_molecule(pv, plotter, cluster)
             _add_surfaces(pv, plotter, volume, isovalue)
             _aim(plotter, cluster, direction)
+            if caption:
+                plotter.add_text(caption, position="lower_edge", font_size=10, color="black")
             plotter.enable_anti_aliasing("ssaa")
             return np.asarray(
                 plotter.screenshot(None if path is None else str(path), return_img=True), dtype=np.uint8
