@@ -73,7 +73,7 @@ def export_orbitals(
         )
     if not 0 < share < 1:
         raise InputError(f"share is {share}; it is the enclosed part of the density, between 0 and 1")
-    ground, selected = _frontier(directory) if state is None else _transition(directory, state, pairs)
+    ground, selected = select_orbitals(directory, state, pairs)
     folder = directory / "orbitals" if output is None else output
     written = []
     if "png" in formats or "cube" in formats:
@@ -104,6 +104,13 @@ def export_orbitals(
             labels=[orbital.name for orbital in selected],
         )
     return selected, written
+
+
+def select_orbitals(
+    directory: Path, state: str | None = None, pairs: int = 1
+) -> tuple[GroundState, list[Selected]]:
+    """The orbitals that `export_orbitals` writes, and the ground state whose AOs they are made of."""
+    return _frontier(directory) if state is None else _transition(directory, state, pairs)
 
 
 def _frontier(directory: Path) -> tuple[GroundState, list[Selected]]:

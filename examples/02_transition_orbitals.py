@@ -1,0 +1,33 @@
+"""Natural transition orbitals of S1 and T1 (figure S11 of 10.1021/jacs.3c13065)."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+from stored import figure_path, orbitals, read_summary, source
+
+from cluster_qc.plotting.orbitals import plot_orbital
+
+
+def main() -> None:
+    """Hole and electron of both states, all from the same side."""
+    summary = read_summary(source())
+    cluster, volumes = orbitals(source())
+    figure = Figure(figsize=(7.0, 6.2), dpi=200)
+    for row, state in enumerate(("S1", "T1")):
+        ntos = summary["ntos"][state]
+        energy = next(
+            s["energy_ev"] for s in summary["singlets"] + summary["triplets"] if s["label"] == state
+        )
+        for column, kind in enumerate(("hole", "electron")):
+            ax = figure.add_subplot(2, 2, 2 * row + column + 1)
+            ax.imshow(plot_orbital(volumes[f"{state.lower()}_{kind}"], cluster))
+            ax.set_axis_off()
+            ax.set_title(
+                f"{state} {energy:.2f} eV, {kind}, weight {ntos['weights'][0]:.2f}, "
+                f"{ntos[kind]['metal core']:.0%} on the metal core", fontsize=7,
+            )  # fmt: skip
+    figure.savefig(figure_path("transition_orbitals"))
+
+
+if __name__ == "__main__":
+    main()
