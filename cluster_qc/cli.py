@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -286,7 +286,7 @@ def ups(
     photon_energy: PhotonEnergy = None,
     bias: Bias = 0.0,
     axis: Annotated[
-        str | None,
+        Literal["binding", "kinetic"] | None,
         typer.Option(metavar="binding|kinetic", help="Kind of energy. Default: as the header says."),
     ] = None,
     fermi: Annotated[
@@ -297,9 +297,10 @@ def ups(
     output: Figure = None,
 ) -> None:
     """Work function, ionization energy and HOMO from a photoelectron spectrum."""
-    from cluster_qc.workflow.measured import evaluate_ups_file, measured_text, save_measured
+    from cluster_qc.analysis.ups import read_ups_spectrum
+    from cluster_qc.workflow.measured import measured_text, save_measured
 
-    levels = evaluate_ups_file(file, photon_energy_ev=photon_energy, bias_v=bias, axis=axis, fermi_ev=fermi)
+    levels = read_ups_spectrum(file, photon_energy_ev=photon_energy, bias_v=bias, axis=axis, fermi_ev=fermi)
     print(json.dumps(levels.as_json(), allow_nan=False) if as_json else measured_text(levels))
     if output is not None:
         save_measured(output, levels)

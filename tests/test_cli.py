@@ -66,8 +66,11 @@ BAD = {
     "unknown command": (["runn"], "runn"),
     "no run there": (["report", "."], "no finished run"),
     "gauge without sense": (["cd", "."], "no finished run"),
-    "measured CD missing": (["cd", "out", "--experiment", "cd.csv"], "cannot read cd.csv"),
-    "measured CD of two points": (["cd", "out", "--experiment", "two.csv"], "two.csv:3: 2 points"),
+    "measured CD missing": (["cd", "out", "--experiment", "cd.csv"], "cd.csv: there is no such file"),
+    "measured CD of two points": (
+        ["cd", "out", "--experiment", "two.csv"],
+        "two.csv:3: the file has only 2 rows",
+    ),
     "path length alone": (["cd", "out", "--path-length", "1"], "belong to --experiment"),
     "structure of a folder": (["structure", "."], "is a folder"),
 }

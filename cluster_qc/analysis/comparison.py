@@ -94,13 +94,7 @@ def compare_cd(computed: Spectrum, measured: MeasuredSpectrum) -> CDComparison:
             "the computed CD vanishes, so there is nothing to compare",
             why="the molecule is achiral, or so symmetric that only numerical noise is left",
         )
-    grid = _common_grid(
-        max(computed.energies[0], measured.energies[0]),
-        min(computed.energies[-1], measured.energies[-1]),
-        computed.fwhm,
-    )
-    ours = np.interp(grid, computed.energies, computed.values)
-    theirs = np.interp(grid, measured.energies, measured.values)
+    grid, ours, theirs = _side_by_side(computed.energies, computed.values, measured, computed.fwhm)
     remarks = list(measured.remarks)
     if measured.energies[-1] > computed.energies[-1]:
         remarks.append(
@@ -147,16 +141,7 @@ def shift_sensitivity(computed: Spectrum, measured: MeasuredSpectrum, shifts: Ar
         keep = moved > 0
         # delta_epsilon is the photon energy times the lines' rotatory strength per energy.
         values = computed.values[keep] * moved[keep] / computed.energies[keep]
-        grid = _common_grid(
-            max(moved[keep][0], measured.energies[0]), min(moved[-1], measured.energies[-1]), computed.fwhm
-        )
-        found.append(
-            similarity(
-                grid,
-                np.interp(grid, moved[keep], values),
-                np.interp(grid, measured.energies, measured.values),
-            )
-        )
+        found.append(similarity(*_side_by_side(moved[keep], values, measured, computed.fwhm)))
     return np.array(found)
 
 
@@ -261,6 +246,15 @@ def fit_uv_shift(
         energy_range=(float(grid[0]), float(grid[-1])),
         source=measured.source,
     )
+
+
+def _side_by_side(
+    energies: FloatArray, values: FloatArray, measured: MeasuredSpectrum, fwhm: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Energies of the range that a computed and a measured curve share, and the values of both there."""
+    first = max(energies[0], measured.energies[0])
+    grid = _common_grid(first, min(energies[-1], measured.energies[-1]), fwhm)
+    return grid, np.interp(grid, energies, values), np.interp(grid, measured.energies, measured.values)
 
 
 def _common_grid(first: float, last: float, fwhm: float) -> FloatArray:

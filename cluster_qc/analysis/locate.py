@@ -1,12 +1,13 @@
-"""The first rise of a noisy curve: roughly where the fits of `edge` begin."""
+"""The first rise of a noisy curve, and the fits of `edge` that begin there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from cluster_qc.analysis.edge import local_lines
+from cluster_qc.analysis.edge import EdgeFit, Shape, fit_edge, local_lines
 from cluster_qc.model.arrays import FloatArray
 
 _SIGNIFICANT = 5.0
@@ -68,6 +69,36 @@ def locate_edge(
                 return "the curve ends within the edge"
             return Edge(max(foot, float(x[0])), float(x[steep]), float(x[end]))
     return "there is no background followed by a rise that stands out of the noise"
+
+
+def fit_located_edge(
+    x: FloatArray,
+    y: FloatArray,
+    noise: Callable[[FloatArray], FloatArray],
+    shapes: Sequence[Shape],
+    edge: Edge,
+    *,
+    before: float,
+    shares: Sequence[float],
+    extra: FloatArray | None = None,
+    prior: FloatArray | None = None,
+) -> EdgeFit | str:
+    """`fit_edge` about a located edge, or why there is no fit.
+
+    Parameters
+    ----------
+    x, y, noise, shapes, extra, prior
+        As in `fit_edge`.
+    before
+        How far before the foot the windows begin.
+    shares
+        Where they end, as shares of the way from the foot to the end of the edge.
+    """
+    highs = [edge.foot + share * (edge.end - edge.foot) for share in shares]
+    limits = (edge.foot - 3 * edge.width, edge.steepest + edge.width)
+    start = (edge.foot, edge.width)
+    fit = fit_edge(x, y, noise, shapes, [edge.foot - before], highs, start, limits, extra, prior)
+    return fit or "no fit of a line and a background to the edge came to an end"
 
 
 def _slope(x: FloatArray, y: FloatArray, variance: FloatArray) -> tuple[float, float]:

@@ -114,13 +114,11 @@ def rotatory_parts(
         )
     plus, minus = 2 * (excitation.x + excitation.y), 2 * (excitation.x - excitation.y)
     if gauge == "length":
-        stored, operator, amplitudes = states.require("electric")[excitation.index], integrals.position, plus
+        operator, amplitudes = integrals.position, plus
+        stored = states.require("electric")[excitation.index]
     else:
-        stored, operator = (
-            states.require("velocity")[excitation.index],
-            integrals.velocity / excitation.energy,
-        )
-        amplitudes, stored = minus, stored / excitation.energy
+        operator, amplitudes = integrals.velocity / excitation.energy, minus
+        stored = states.require("velocity")[excitation.index] / excitation.energy
     electric_ia = _by_orbitals(ground, operator, states.occupied, states.virtual) * amplitudes
     magnetic_ia = _by_orbitals(ground, integrals.magnetic, states.occupied, states.virtual) * minus
     electric, magnetic = electric_ia.sum(axis=(1, 2)), magnetic_ia.sum(axis=(1, 2))

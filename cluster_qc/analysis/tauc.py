@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import least_squares
 
-from cluster_qc.analysis.edge import fit_edge, local_lines, noise_variance
-from cluster_qc.analysis.locate import Edge, locate_edge
+from cluster_qc.analysis.edge import local_lines, noise_variance
+from cluster_qc.analysis.locate import Edge, fit_located_edge, locate_edge
 from cluster_qc.analysis.measured import MeasuredTable, ascending, photon_energies_ev, read_table
 from cluster_qc.errors import InputError
 from cluster_qc.model.arrays import FloatArray
@@ -92,13 +92,12 @@ def evaluate_tauc(
             why="a gap needs the transparent range, the edge and some of the absorption above it",
             fix="check the axis and its unit, or measure to longer wavelengths",
         )
-    lows, highs = [edge.foot - 0.5], [edge.foot + s * (edge.end - edge.foot) for s in (0.45, 0.6, 0.8, 1.0)]
-    limits = (edge.foot - 3 * edge.width, edge.steepest + edge.width)
-    fit = fit_edge(
-        energies_ev, absorption, variance, ("ramp", "peak"), lows, highs, (edge.foot, edge.width), limits
+    shares = (0.45, 0.6, 0.8, 1.0)
+    fit = fit_located_edge(
+        energies_ev, absorption, variance, ("ramp", "peak"), edge, before=0.5, shares=shares
     )
-    if fit is None:
-        reasons["onset_ev"] = "no fit of a line and a background to the edge came to an end"
+    if isinstance(fit, str):
+        reasons["onset_ev"] = fit
     else:
         found["onset_ev"] = Estimate(fit.position, fit.uncertainty)
         fits["onset"] = FittedLine("onset", fit.x, fit.curve, fit.background, found["onset_ev"])
@@ -218,7 +217,7 @@ def _absorption(
     transmittance = table.column(r"transmi|(^|[^a-z])%?\s*t\b")
     reflectance = table.column(r"reflect|(^|[^a-z])%?\s*r\b")
     per_length = None if thickness_nm is None else 1 / (thickness_nm * 1e-7)
-    if transmittance and transmittance > 0:
+    if transmittance:  # column 0 is the axis
         t = _share(table, transmittance, warnings)
         r = _share(table, reflectance, warnings) if reflectance else np.zeros_like(t)
         if not reflectance:

@@ -21,9 +21,9 @@ from typing import Literal
 
 import numpy as np
 
-from cluster_qc.analysis.edge import EdgeFit, Shape, fit_edge, local_lines, noise_variance
-from cluster_qc.analysis.locate import Edge, locate_edge
-from cluster_qc.analysis.measured import MeasuredTable, ascending, read_table
+from cluster_qc.analysis.edge import EdgeFit, Shape, local_lines, noise_variance
+from cluster_qc.analysis.locate import fit_located_edge, locate_edge
+from cluster_qc.analysis.measured import MeasuredTable, ascending, axis_unit, read_table
 from cluster_qc.errors import InputError
 from cluster_qc.model import UPSReference
 from cluster_qc.model.arrays import FloatArray
@@ -43,6 +43,8 @@ _SATELLITE_PRIOR = np.array([[0.015, 0.02], [0.005, 0.01]])
 """Intensity relative to alpha and its standard deviation: a weak prior, since it depends on the lamp's pressure."""
 _BAND_EV = 0.12
 """Half width of the straight lines that look for edges."""
+_WINDOWS = (0.3, 0.45, 0.6, 0.8, 1.0)
+"""Where the fit windows end, as shares of the way from the foot of the edge to its end."""
 _LEAST_RISE = 0.02
 """A rise smaller than this share of the valence spectrum is not taken for the first level."""
 _WORK_FUNCTIONS_EV = (1.5, 8.0)
@@ -80,6 +82,8 @@ def read_ups_spectrum(
         As in `read_table`, and for an unknown photon energy or kind of axis, energies that cannot belong to it, or a
         spectrum with neither cutoff nor onset.
     """
+    if axis not in (None, "binding", "kinetic"):
+        raise InputError(f"unknown axis {axis!r}", fix="use binding or kinetic")
     table = read_table(path, rows=20)
     warnings = list(table.remarks)
     photon = _photon_energy(table, photon_energy_ev, warnings)
@@ -195,7 +199,8 @@ def _cutoff(binding: FloatArray, intensity: FloatArray, variance: Variance, phot
     edge = locate_edge(x, y, variance(y), half=_BAND_EV, least_rise=0.3, stop=0.15)
     if isinstance(edge, str):
         return f"no secondary-electron edge: {edge}"
-    return _fitted(x, y, variance, ("ramp", "curved", "step"), edge, 1.0)
+    shapes: tuple[Shape, ...] = ("ramp", "curved", "step")
+    return fit_located_edge(x, y, variance, shapes, edge, before=1.0, shares=_WINDOWS)
 
 
 def _onset(
@@ -211,7 +216,9 @@ def _onset(
     edge = locate_edge(x, stripped, variance(y), half=_BAND_EV, least_rise=_LEAST_RISE, stop=0.4)
     if isinstance(edge, str):
         return f"no onset of an occupied level: {edge}"
-    fit = _fitted(x, y, variance, ("ramp", "peak"), edge, 1.5, columns, prior)
+    fit = fit_located_edge(
+        x, y, variance, ("ramp", "peak"), edge, before=1.5, shares=_WINDOWS, extra=columns, prior=prior
+    )
     if isinstance(fit, str):
         return fit
     if abs(fit.position) < _FERMI_EDGE_EV:
@@ -237,24 +244,6 @@ def _satellites(
     if not columns:
         return np.zeros((len(x), 0)), np.zeros((0, 2))
     return np.column_stack(columns), _SATELLITE_PRIOR[: len(columns)]
-
-
-def _fitted(
-    x: FloatArray,
-    y: FloatArray,
-    variance: Variance,
-    shapes: tuple[Shape, ...],
-    edge: Edge,
-    reach: float,
-    columns: FloatArray | None = None,
-    prior: FloatArray | None = None,
-) -> EdgeFit | str:
-    """The averaged fit; `reach` is how far before the foot (eV) the widest window begins."""
-    lows = [edge.foot - reach]
-    highs = [edge.foot + share * (edge.end - edge.foot) for share in (0.3, 0.45, 0.6, 0.8, 1.0)]
-    limits = (edge.foot - 3 * edge.width, edge.steepest + edge.width)
-    fit = fit_edge(x, y, variance, shapes, lows, highs, (edge.foot, edge.width), limits, columns, prior)
-    return fit or "no fit of a line and a background to the edge came to an end"
 
 
 def _drawn(label: str, fit: EdgeFit, sign: float, position: Estimate) -> FittedLine:
@@ -343,7 +332,7 @@ def _intensity_column(table: MeasuredTable, warnings: list[str]) -> int:
 
 def _kind_of_axis(table: MeasuredTable, photon: float, warnings: list[str]) -> Axis:
     name = table.names[0]
-    if re.search(r"\bnm\b|wavelength|cm-1|wavenumber", name):
+    if axis_unit(name)[0] in ("nm", "cm-1"):
         raise InputError(
             f"{table.path}: the first column is {name!r}, not an electron energy",
             why="a photoelectron spectrum is counted against the energy of the electrons",

@@ -13,11 +13,11 @@ from cluster_qc.errors import InputError, StorageError
 from cluster_qc.files import replaced, write_text
 from cluster_qc.model import ExcitedStates, MeasuredSpectrum, Spectrum
 from cluster_qc.units import electronvolt, energy_from_nm, wavelength_nm
+from cluster_qc.workflow.figures import PICTURES
 from cluster_qc.workflow.look import load_step
 from cluster_qc.workflow.references import COTTON_SOURCE, measured_cotton_signs
 from cluster_qc.workflow.summary import read_summary
 
-_PICTURES = (".png", ".svg", ".pdf")
 _SENSITIVITY = 0.3 * electronvolt
 
 
@@ -170,7 +170,7 @@ def write_cd(path: Path, runs: Sequence[RunCD], measured: MeasuredSpectrum | Non
         from cluster_qc.analysis.jcamp import jcamp_text
 
         write_text(path, jcamp_text(curves, labels))
-    elif suffix in _PICTURES:
+    elif suffix in PICTURES:
         from cluster_qc.plotting.figures import save_cd
 
         with replaced(path) as temporary:

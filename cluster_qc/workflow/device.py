@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster_qc.analysis.stack import STACKS, build_stack, offsets, read_layers, stack_warnings
-from cluster_qc.errors import InputError
 from cluster_qc.files import replaced
 from cluster_qc.model.stack import Layer, Level
+from cluster_qc.workflow.figures import need_picture
 from cluster_qc.workflow.summary import read_summary
 
 _CAVEAT = "Kohn-Sham levels of the molecule in vacuum; give [cluster] in --layers to use measured ones"
@@ -75,8 +75,7 @@ def device_text(report: dict[str, Any]) -> str:
 
 def save_device(path: Path, stack: tuple[Layer, ...]) -> None:
     """Draw the levels to a file."""
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise InputError(f"{path}: unknown kind of picture {path.suffix!r}", fix="use .png, .svg or .pdf")
+    need_picture(path)
     from cluster_qc.plotting.figures import save_stack
 
     with replaced(path) as temporary:

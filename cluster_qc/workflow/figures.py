@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster_qc.errors import UnavailableError
+from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.files import replaced, write_text
 from cluster_qc.model import (
     BandAlignment,
@@ -18,7 +18,14 @@ from cluster_qc.model import (
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.workflow.progress import Report
 
+PICTURES = (".png", ".svg", ".pdf")
 _MADE_OF = ".made-of.json"
+
+
+def need_picture(path: Path) -> None:
+    """Refuse a file name that is no picture's."""
+    if path.suffix.lower() not in PICTURES:
+        raise InputError(f"{path}: unknown kind of picture {path.suffix!r}", fix="use .png, .svg or .pdf")
 
 
 @dataclass

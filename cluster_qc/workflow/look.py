@@ -14,6 +14,8 @@ from cluster_qc.workflow.job import need_file
 from cluster_qc.workflow.references import measured_homo
 from cluster_qc.workflow.summary import read_summary
 
+_LISTED = 8
+
 
 def inspect_structure(
     path: Path, disorder: str = "major", *, block: str | None = None, normalise_hydrogens: bool = False
@@ -106,9 +108,6 @@ def structure_text(report: dict[str, Any]) -> str:
         if chirality["parameter"] is not None:
             add("absolute structure", f"{chirality['absolute_structure']} ({chirality['parameter']})")
     return "\n".join([*lines, *(f"! {warning}" for warning in report["warnings"])])
-
-
-_LISTED = 8
 
 
 def _series(values: list[tuple[str, float, int]]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from cluster_qc.analysis.ups import homo_reference, read_ups_spectrum
 from cluster_qc.errors import InputError
 from cluster_qc.files import replaced
 from cluster_qc.model import UPSReference
 from cluster_qc.model.measured import TaucGaps, UPSLevels
+from cluster_qc.workflow.figures import need_picture
 
 _NAMES = {
     "cutoff_ev": "secondary cutoff",
@@ -20,23 +20,6 @@ _NAMES = {
     "direct_gap_ev": "direct gap",
     "indirect_gap_ev": "indirect gap",
 }
-
-
-def evaluate_ups_file(
-    path: Path,
-    *,
-    photon_energy_ev: float | None = None,
-    bias_v: float = 0.0,
-    axis: str | None = None,
-    fermi_ev: float | None = None,
-) -> UPSLevels:
-    """`read_ups_spectrum` with the axis as the command line gives it."""
-    if axis not in (None, "binding", "kinetic"):
-        raise InputError(f"unknown axis {axis!r}", fix="use binding or kinetic")
-    kind: Any = axis
-    return read_ups_spectrum(
-        path, photon_energy_ev=photon_energy_ev, bias_v=bias_v, axis=kind, fermi_ev=fermi_ev
-    )
 
 
 def homo_from_ups(
@@ -66,8 +49,7 @@ def measured_text(result: UPSLevels | TaucGaps) -> str:
 
 def save_measured(path: Path, result: UPSLevels | TaucGaps) -> None:
     """Draw the fits to a file."""
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise InputError(f"{path}: unknown kind of picture {path.suffix!r}", fix="use .png, .svg or .pdf")
+    need_picture(path)
     from cluster_qc.plotting.figures import save_tauc, save_ups
 
     with replaced(path) as temporary:

@@ -12,7 +12,7 @@ from cluster_qc.analysis.experiment import (
     read_cd_spectrum,
 )
 from cluster_qc.analysis.spectra import simulate_cd, write_spectrum_csv
-from cluster_qc.errors import InputError, StorageError
+from cluster_qc.errors import InputError
 from cluster_qc.units import electronvolt, energy_from_nm
 
 NM = [400.5, 380.5, 360.5, 340.5, 320.5, 300.5]
@@ -58,10 +58,22 @@ def test_every_way_of_writing_one_table_reads_the_same(tmp_path, text):
     assert not found.relative
 
 
-def test_energies_in_ev_keep_their_order(tmp_path):
-    text = table(x=[energy / electronvolt for energy in ENERGIES])
-    (tmp_path / "cd.csv").write_text("energy (eV),delta epsilon\n" + text)
+@pytest.mark.parametrize(
+    ("name", "x"),
+    [
+        ("energy (eV)", [energy / electronvolt for energy in ENERGIES]),
+        ("wavenumber (cm-1)", [1e7 / nm for nm in NM]),
+    ],
+)
+def test_energies_and_wavenumbers_keep_their_order(tmp_path, name, x):
+    (tmp_path / "cd.csv").write_text(f"{name},delta epsilon (L mol-1 cm-1)\n" + table(x=x))
     assert read_cd_spectrum(tmp_path / "cd.csv").energies == pytest.approx(ENERGIES)
+
+
+def test_the_unit_of_epsilon_is_none_of_the_axis(tmp_path):
+    (tmp_path / "cd.csv").write_text("x,delta epsilon (M-1 cm-1)\n" + table())
+    with pytest.raises(InputError, match="no unit for the first column"):
+        read_cd_spectrum(tmp_path / "cd.csv")
 
 
 def test_ellipticity_by_the_exact_factor(tmp_path):
@@ -115,23 +127,23 @@ def test_own_output_reads_back(fabricate, tmp_path):
 
 HEAD = "wavelength_nm,delta_epsilon\n"
 BROKEN = {
-    "empty": ("", r":1: no rows of numbers"),
-    "words": ("to be\nor not\n", r":1: no rows of numbers"),
-    "two lines": (HEAD + "400,1\n399,2\n", r":3: 2 points"),
+    "empty": ("", r"the file is empty"),
+    "words": ("to be\nor not\n", r":1: no line of the file holds two numbers"),
+    "two lines": (HEAD + "400,1\n399,2\n", r":3: the file has only 2 rows"),
     "NaN": (HEAD + table().replace("-2.25", "NaN"), r":4: a value is missing"),
     "hole": (HEAD + table().replace("-2.25", ""), r":4: a value is missing"),
-    "word": (HEAD + table().replace("-2.25", "--"), r":4: not a row of numbers"),
-    "turns": (HEAD + table() + "310.5,1\n", r":8: wavelengths or energies must"),
-    "repeats": (HEAD + table() + "300.5,1\n", r":8: wavelengths or energies must"),
+    "word": (HEAD + table().replace("-2.25", "--"), r":4: a value is missing"),
+    "turns": (HEAD + table() + "310.5,1\n", r":8: the axis goes from 300.5 to 310.5"),
+    "repeats": (HEAD + table() + "300.5,1\n", r":8: the axis goes from 300.5 to 300.5"),
     "ragged": (HEAD + table() + "290.5,1,2\n", r":8: 3 columns"),
     "no x unit": ("x,delta_epsilon\n" + table(), r":2: no unit for the first column"),
-    "wavenumbers": ("cm-1,delta_epsilon\n" + table(), r":2: wavenumbers are not read"),
+    "wavenumbers": ("cm-1,delta_epsilon\n" + table(), r":2: the axis is said to be in cm-1"),
     "no y unit": ("wavelength_nm,CD\n" + table(), r":2: no unit for the cd values"),
     "bare numbers": (table(), r":1: no unit"),
-    "two meanings of the comma": (HEAD + "400,5,1,5\n390,5,1,6\n380,5,2,6\n370,5,2,7\n360,5,3,8\n", r":2: 4 columns"),
-    "wrong unit": ("energy_ev,delta_epsilon\n" + table(), r":2: 400.5 to 300.5 ev is no range"),
-    "negative": (HEAD + table().replace("320.5", "-320.5"), r":6: -320.5 is no wavelength"),
-    "binary": ("\0\1\2", "is no text file"),
+    "two meanings of the comma": (HEAD + "400,5,1,5\n390,5,1,6\n380,5,2,6\n370,5,2,7\n360,5,3,8\n", r":2: 4 whole"),
+    "wrong unit": ("energy_ev,delta_epsilon\n" + table(), r":2: the axis is said to be in eV"),
+    "negative": (HEAD + table().replace("320.5", "-320.5"), r":6: the axis is said to be in nm and runs from -320.5"),
+    "binary": ("\0\1\2", "not a text file"),
 }  # fmt: skip
 
 
@@ -156,5 +168,5 @@ def test_concentration_and_path_length_belong_together_and_to_mdeg(tmp_path):
         read_cd_spectrum(path, concentration_mol_l=1e-4, path_length_cm=1)
     with pytest.raises(InputError, match="y_unit is 'barn'"):
         read_cd_spectrum(path, y_unit="barn")
-    with pytest.raises(StorageError):
+    with pytest.raises(InputError, match="no such file"):
         read_cd_spectrum(tmp_path / "missing.csv")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cluster_qc.analysis.measured import ascending, photon_energies_ev, read_table
+from cluster_qc.analysis.measured import ascending, axis_unit, photon_energies_ev, read_table
 from cluster_qc.errors import InputError
 
 X = np.linspace(2.0, 5.0, 31)
@@ -31,13 +31,25 @@ LAYOUTS = {
     "no header": table_text(", "),
     "settings first": table_text(",", header="Instrument,X-1\nDate: 1.2.2024\n\nenergy [eV],counts\n"),
     "separator at the end": table_text(";", header="energy (eV);counts;\n").replace("\n", ";\n"),
+    "quoted, decimal comma": "\n".join(
+        [
+            '"energy, in eV","counts"',
+            *(f'"{a:.4f}","{b:.6e}"'.replace(".", ",") for a, b in zip(X, Y, strict=True)),
+        ]
+    ),
+    "Jasco": "TITLE\tfilm\nXUNITS\teV\nYUNITS\tcounts\nNPOINTS\t31\nXYDATA\n"
+    + table_text("\t")
+    + "\n##### Extended Information\n[Comments]\nSample name\t1\n1 2\n",
+    "JCAMP-DX": "##TITLE= film\n##XUNITS= eV\n##YUNITS= counts\n##XFACTOR= 1.0\n##XYPOINTS= (XY..XY)\n"
+    + table_text(", ")
+    + "##END=\n",
     "old Mac line ends": table_text(",", header="energy_eV,counts\n").replace("\n", "\r"),
 }
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_same_numbers(tmp_path, layout):
-    table = read_table(written(tmp_path, LAYOUTS[layout]))
+    table = read_table(written(tmp_path, LAYOUTS[layout], encoding="utf-8"))
     np.testing.assert_allclose(table.values, np.column_stack([X, Y]), rtol=1e-6)
     assert ("comma" in layout and layout != "comma") == bool(table.remarks)
     if layout != "no header":
@@ -64,6 +76,10 @@ BAD = {
     table_text(",").replace("2.5000,1.625000e+01", "2.5000,1O"): "curve.csv:6: '1O' is not a number",
     table_text(",").replace("2.5000,1.625000e+01", "2.5000,1e999"): "curve.csv:6: a number is too large",
     "energy,counts\n" + "".join(f"{i},50,{i},25\n" for i in range(30)): "curve.csv:2: 4 whole numbers",
+    "energy,counts\n" + "".join(f"{i},50,{i}\n" for i in range(30)): "curve.csv:2: 3 whole numbers",
+    "##XFACTOR= 0.1\n" + table_text(" "): "curve.csv:1: JCAMP-DX with scaled data",
+    "##BLOCKS= 2\n" + table_text(" "): "curve.csv:1: JCAMP-DX with several spectra",
+    '{"counts": "' + 150_000 * "1" + '"}\n': "curve.csv:1: a line of 150014 characters",
 }
 
 
@@ -77,9 +93,13 @@ def test_bad_files_are_named_with_their_line(tmp_path, text):
 def test_what_is_no_text_file(tmp_path):
     (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04rest")
     (tmp_path / "data.bin").write_bytes(bytes(range(256)))
+    (tmp_path / "ups.vms").write_text(
+        "VAMAS Surface Chemical Analysis Standard Data Transfer Format 1988 May 4\n1\n2\n"
+    )
     for name, reason in (
         ("book.xlsx", "spreadsheet"),
         ("data.bin", "not a text"),
+        ("ups.vms", r"VAMAS file.*\n.*convert the spectrum to text"),
         (".", "folder"),
         ("no", "no such"),
     ):
@@ -110,6 +130,20 @@ def test_photon_energy_from_its_unit(tmp_path, name, factor):
     energies, remarks = photon_energies_ev(table)
     np.testing.assert_allclose(energies, X, rtol=1e-5)
     assert bool(remarks) == (not name)
+
+
+@pytest.mark.parametrize(("name", "x"), [("Wellenlänge", 1239.841984 / X), ("photon energy", X)])
+def test_a_quantity_without_unit_is_an_assumption_that_is_told(tmp_path, name, x):
+    text = table_text(";", x=x, header=f"{name};absorbance\n")
+    energies, remarks = photon_energies_ev(read_table(written(tmp_path, text, encoding="utf-8")))
+    np.testing.assert_allclose(energies, X, rtol=1e-4)  # four decimals of nm
+    assert "is assumed" in remarks[0]
+
+
+def test_two_units_are_none():
+    assert axis_unit("from 300 nm, in eV") == (None, ())
+    assert axis_unit("delta epsilon / L mol-1 cm-1") == (None, ())
+    assert axis_unit("energy (cm-1)") == ("cm-1", ())
 
 
 @pytest.mark.parametrize(("name", "looks"), [("energy (eV)", "nm"), ("wavelength (nm)", "eV")])

@@ -135,6 +135,11 @@ def test_what_is_not_known_is_asked_for(spectrum, tmp_path):
         read_ups_spectrum(file, photon_energy_ev=HE_I)
 
 
+def test_an_unknown_axis_is_refused(tmp_path):
+    with pytest.raises(InputError, match="unknown axis 'energy'"):
+        read_ups_spectrum(tmp_path / "s.csv", axis="energy")
+
+
 def test_binding_taken_for_kinetic_and_nanometres_are_refused(spectrum, tmp_path):
     x, y = spectrum
     file = written(tmp_path / "k.csv", 500 + x, y, "kinetic energy (eV),counts")
