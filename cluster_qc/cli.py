@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cluster_qc import cli_jobs
 from cluster_qc.errors import ClusterQCError, InputError, StructureError
 
 INTERNAL_ERROR = 3
@@ -80,6 +81,10 @@ def run(
     basis: Annotated[str | None, typer.Option(help="A basis set, such as def2-svp.")] = None,
     disorder: Disorder = None,
     pictures: Annotated[bool, typer.Option(help="Draw the orbitals.")] = True,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For a large temporary file. Default: the results folder."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no text at the end.")] = False,
 ) -> None:
     """Run the main job; the same command again resumes where it stopped."""
@@ -99,7 +104,7 @@ def run(
         basis=basis,
         disorder=disorder,
     )
-    outcome = run_job(job, force=force, quiet=quiet, pictures=pictures)
+    outcome = run_job(job, force=force, quiet=quiet, pictures=pictures, scratch=scratch)
     if not quiet:
         print(text_report(outcome.summary), end="")
         print(f"\nEverything is in {outcome.directory}; open {outcome.directory / 'report.html'}")
@@ -110,6 +115,12 @@ def run(
             file=sys.stderr,
         )
         raise typer.Exit(1)
+
+
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    options_metavar="STRUCTURE|JOB.toml [OPTIONS]",
+)(cli_jobs.sbatch)
 
 
 @app.command()
