@@ -1,7 +1,7 @@
 """The command line: reads arguments, calls the library, prints. No science here.
 
 Exit codes: 0 done; 1 not converged, or `align` or `cd --experiment` disagrees; 2 bad input or a storage problem; 3 an
-error of the program itself; 130 interrupted.
+error of the program itself; 130 interrupted (Ctrl-C); 143 stopped by SIGTERM or SIGUSR1.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ import typer
 
 from cluster_qc import cli_jobs
 from cluster_qc.errors import ClusterQCError, InputError, StructureError
+from cluster_qc.workflow.stop import STOPPED, Stopped, stop_on_signals
 
 INTERNAL_ERROR = 3
 INTERRUPTED = 130
-_INTERRUPTED = "interrupted\n  fix: give the same command again; it resumes where it stopped"
+_RESUMES = "fix: give the same command again; it resumes where it stopped"
+_INTERRUPTED = f"interrupted\n  {_RESUMES}"
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Electronic structure and chiroptics of ligand-protected metal clusters.",
-    epilog="Exit codes: 0 done; 1 not converged, or align or cd disagrees; 2 bad input; 3 internal; 130 interrupted.",
+    epilog="Exit codes: 0 done; 1 not converged, or align or cd disagrees; 2 bad input; 3 internal; 130 Ctrl-C; 143 SIGTERM.",
 )
 _state = {"debug": False}
 
@@ -375,12 +377,15 @@ def main() -> NoReturn:
     """Run the command line and exit with its code; errors are told in a few lines, without a traceback."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
     _state["debug"] = len(arguments) < len(sys.argv) - 1
+    stop_on_signals()
     try:
         code = app(arguments, standalone_mode=False)
     except ClusterQCError as exc:
         _fail(str(exc), exc.exit_code)
     except KeyboardInterrupt:
         _fail(_INTERRUPTED, INTERRUPTED)
+    except Stopped as exc:
+        _fail(f"stopped by {exc}\n  {_RESUMES}", STOPPED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
