@@ -27,7 +27,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Electronic structure and chiroptics of ligand-protected metal clusters.",
-    epilog="Exit codes: 0 done; 1 not converged, or align or cd disagrees; 2 bad input; 3 internal; 130 Ctrl-C; 143 SIGTERM.",
+    epilog="Exit codes: 0 done; 1 not converged, or align or cd disagrees; 2 bad input; 3 internal; "
+    "130 interrupted; 143 stopped by a signal.",
 )
 _state = {"debug": False}
 
@@ -123,6 +124,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     options_metavar="STRUCTURE|JOB.toml [OPTIONS]",
 )(cli_jobs.sbatch)
+app.command()(cli_jobs.status)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,3 +72,14 @@ def _options_of_run(context: typer.Context) -> dict[str, Any]:
     commands: Any = context.parent.command
     options: dict[str, Any] = commands.commands["run"].make_context("sbatch", list(context.args)).params
     return options
+
+
+def status(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder, or a folder of them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Tell of each run whether it is done, running, interrupted or failed, in which step, and the time of each step."""
+    from cluster_qc.workflow.status import run_statuses, status_json, status_text
+
+    runs = run_statuses(directory)
+    print(json.dumps(status_json(runs), allow_nan=False) if as_json else status_text(runs))

@@ -18,7 +18,7 @@ from cluster_qc.workflow import summary as parts
 from cluster_qc.workflow.figures import Figures, draw_levels, draw_orbitals, draw_spectra
 from cluster_qc.workflow.job import Job
 from cluster_qc.workflow.lock import folder_lock
-from cluster_qc.workflow.progress import Monitor, monitor
+from cluster_qc.workflow.progress import DONE, NOT_CONVERGED, Monitor, monitor
 from cluster_qc.workflow.references import measured_cotton_signs, measured_homo
 from cluster_qc.workflow.steps import Steps, something_to_compute
 
@@ -93,8 +93,7 @@ def run(
             states["singlets"] = steps.states(ground, job.singlets)
             steps.release()
         summary = conclude(job, ground, states, steps, notes, started, log, pictures)
-        done = "converged" if summary["converged"] else "NOT converged"
-        log.note(f"done, {done}: {job.directory / 'report.html'}")
+        log.note(f"{DONE if summary['converged'] else NOT_CONVERGED}: {job.directory / 'report.html'}")
     return Outcome(job.directory, summary)
 
 
