@@ -316,7 +316,13 @@ stop() {{ # the time limit comes near: end the run at its last checkpoint, and q
     fi
     exit 143
 }}
+cancelled() {{ # let the run end before its scratch folder goes
+    trap '' TERM
+    [ -n "$run" ] && kill -TERM "$run" 2>/dev/null && wait "$run"
+    exit 143
+}}
 trap stop USR1
+trap cancelled TERM
 
 {setup}export OMP_NUM_THREADS="$SLURM_CPUS_PER_TASK"
 scratch=$(mktemp -d -- {scratch}/cluster-qc-XXXXXXXX) || exit 2
