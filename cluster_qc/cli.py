@@ -1,7 +1,7 @@
 """The command line: reads arguments, calls the library, prints. No science here.
 
 Exit codes: 0 done; 1 not converged, or `align` or `cd --experiment` disagrees; 2 bad input or a storage problem; 3 an
-error of the program itself; 130 interrupted.
+error of the program itself; 130 interrupted (Ctrl-C); 143 stopped by SIGTERM or SIGUSR1.
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
+from cluster_qc import cli_jobs
 from cluster_qc.errors import ClusterQCError, InputError, StructureError
+from cluster_qc.workflow.stop import STOPPED, Stopped, stop_on_signals
 
 INTERNAL_ERROR = 3
 INTERRUPTED = 130
-_INTERRUPTED = "interrupted\n  fix: give the same command again; it resumes where it stopped"
+_RESUMES = "fix: give the same command again; it resumes where it stopped"
+_INTERRUPTED = f"interrupted\n  {_RESUMES}"
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Electronic structure and chiroptics of ligand-protected metal clusters.",
-    epilog="Exit codes: 0 done; 1 not converged, or align or cd disagrees; 2 bad input; 3 internal; 130 interrupted.",
+    epilog="Exit codes: 0 done; 1 not converged, or align or cd disagrees; 2 bad input; 3 internal; "
+    "130 interrupted; 143 stopped by a signal.",
 )
 _state = {"debug": False}
 
@@ -80,6 +84,10 @@ def run(
     basis: Annotated[str | None, typer.Option(help="A basis set, such as def2-svp.")] = None,
     disorder: Disorder = None,
     pictures: Annotated[bool, typer.Option(help="Draw the orbitals.")] = True,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For a large temporary file. Default: the results folder."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no text at the end.")] = False,
 ) -> None:
     """Run the main job; the same command again resumes where it stopped."""
@@ -99,7 +107,7 @@ def run(
         basis=basis,
         disorder=disorder,
     )
-    outcome = run_job(job, force=force, quiet=quiet, pictures=pictures)
+    outcome = run_job(job, force=force, quiet=quiet, pictures=pictures, scratch=scratch)
     if not quiet:
         print(text_report(outcome.summary), end="")
         print(f"\nEverything is in {outcome.directory}; open {outcome.directory / 'report.html'}")
@@ -110,6 +118,13 @@ def run(
             file=sys.stderr,
         )
         raise typer.Exit(1)
+
+
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    options_metavar="STRUCTURE|JOB.toml [OPTIONS]",
+)(cli_jobs.sbatch)
+app.command()(cli_jobs.status)
 
 
 @app.command()
@@ -401,12 +416,15 @@ def main() -> NoReturn:
     """Run the command line and exit with its code; errors are told in a few lines, without a traceback."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
     _state["debug"] = len(arguments) < len(sys.argv) - 1
+    stop_on_signals()
     try:
         code = app(arguments, standalone_mode=False)
     except ClusterQCError as exc:
         _fail(str(exc), exc.exit_code)
     except KeyboardInterrupt:
         _fail(_INTERRUPTED, INTERRUPTED)
+    except Stopped as exc:
+        _fail(f"stopped by {exc}\n  {_RESUMES}", STOPPED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -82,14 +82,15 @@ def remove_unfinished(folder: Path) -> None:
     prefix = f"{_TEMPORARY}{socket.gethostname()}-"
     for path in folder.glob(f"{_TEMPORARY}*"):
         pid = path.name.removeprefix(prefix).split("-")[0]
-        if path.name.startswith(prefix) and not (pid.isdigit() and _alive(int(pid))):
+        if path.name.startswith(prefix) and not (pid.isdigit() and process_alive(int(pid))):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
+def process_alive(pid: int) -> bool:
+    """Whether a process of this machine has that number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
 def available_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Memory that is free for this process: the machine's, or the container's where that is less."""
+    """Memory that is free for this process: the machine's, its container's or its batch job's, whichever is least."""
     free = [_meminfo_available()]
+    allocated = _slurm_allocation()
+    if allocated is not None:
+        free.append(max(0, allocated - _resident()))
     limit = _number(cgroup / "memory.max")
     used = _number(cgroup / "memory.current")
     if limit is not None and used is not None:
@@ -22,6 +26,27 @@ def _reclaimable(cgroup: Path) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+
+
+def _slurm_allocation() -> int | None:
+    """Memory that Slurm gave this job on a node; a node may have much more, but a job that takes it is killed."""
+    per_node = os.environ.get("SLURM_MEM_PER_NODE", "")
+    per_core = os.environ.get("SLURM_MEM_PER_CPU", "")
+    cores = os.environ.get("SLURM_CPUS_PER_TASK", "1")
+    if per_node.isdigit() and int(per_node):
+        return int(per_node) * 2**20
+    if per_core.isdigit() and int(per_core) and cores.isdigit():
+        return int(per_core) * int(cores) * 2**20
+    return None
+
+
+def _resident() -> int:
+    """Memory that this process holds already."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _meminfo_available() -> int:

@@ -18,10 +18,22 @@ from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
 
 _GIB = 2**30
 _BASE = 0.5 * _GIB  # Python and its packages
+_SPARE = 1.25  # asked of a batch system, over the estimate
 _SCRATCH_MATRICES = 30  # of (nao, nao)
 _PAIRS_PER_ROOT = 6
 _STATES_OF_A_WINDOW = 100
 _VIRTUAL_SHARE = 0.65  # of the virtual orbitals lie below 1.5 hartree, at most, in def2 basis sets
+
+# Seconds on 2 cores, fitted to two runs: 96 atoms, standard preset, 36 min; 24 atoms, quick preset, 100 s (README).
+TIME_BASIS = "fitted to two runs, of 24 and of 96 atoms, on 2 cores; more cores are not measured"
+_MEASURED_CORES = 2
+_SERIAL_SHARE = 0.1  # of the time on those cores that more of them do not shorten; assumed
+_START_S = 30.0  # imports, figures, page
+_EXCHANGE_S = 3.4e-10  # of the ground state, for each naux nao^2 nocc
+_GRID_S = 5.8e-3  # of the ground state, for each atom and basis function
+_KERNEL_S = 1.1e-3  # of one spin's excited states, for each atom and basis function
+_ROOT_S = 1.6e-10  # of one pass over one root, for each fitting function kept and nocc nvir (nocc + nvir)
+_PASSES = {"fast": 1.0, "reference": 3.0}
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,8 @@ class Plan:
     """Peak of the whole job, without the AO values that are kept on the grid where memory is left."""
     free: int
     """Memory that is free now."""
+    seconds: float
+    """Wall time on two cores, a rough guess: see `TIME_BASIS`."""
 
     def __str__(self) -> str:
         """One line for a log."""
@@ -46,6 +60,10 @@ class Plan:
             f"{self.tensor / _GIB:.1f} GiB {where}; needs about {self.memory / _GIB:.1f} GiB of memory, "
             f"{self.free / _GIB:.1f} GiB are free"
         )
+
+    def wall_time_s(self, cores: int) -> float:
+        """The guess of the wall time on a number of cores."""
+        return self.seconds * (_SERIAL_SHARE + (1 - _SERIAL_SHARE) * _MEASURED_CORES / cores)
 
     def check(self, scratch: Path) -> None:
         """Refuse a job that cannot end on this machine.
@@ -69,23 +87,27 @@ class Plan:
                 f"the three-index integrals need {self.tensor / _GIB:.1f} GiB of disk; {space / _GIB:.1f} GiB are free "
                 f"at {existing}",
                 why="they do not fit in memory",
-                fix="free space there, or give another results folder with -o",
+                fix="free space there, or give another folder with --scratch",
             )
 
 
-def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod) -> Plan:
-    """Estimate disk and memory of a ground state and of excited states on it."""
+def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod, free: int | None = None) -> Plan:
+    """Estimate disk, memory and time of a ground state and of excited states on it.
+
+    `free` is the memory (bytes) of the machine it will run on; None is this machine's.
+    """
     from pyscf.data.elements import chemcore
 
     mole: Any = build_mole(cluster, ground)
     nao = int(mole.nao)
     naux, pairs = ri.tensor_size(mole, ground.auxiliary_basis)
-    free = available_bytes()
+    free = available_bytes() if free is None else free
     double, keep = ri.storage(pairs * naux, free)
     tensor = pairs * naux * (8 if double else 4)
     base = _BASE + 8.0 * _SCRATCH_MATRICES * nao**2 + (tensor if keep else 0)
     peak = base + ri.WORKING_BYTES
     nocc = mole.nelectron // 2
+    seconds = _START_S + _EXCHANGE_S * naux * nao**2 * nocc + _GRID_S * cluster.natom * nao
     for method in states:
         active = nocc if method.frozen_below is None else nocc - chemcore(mole)
         virtual = nao - nocc if method.virtual_above is None else int(_VIRTUAL_SHARE * (nao - nocc))
@@ -94,4 +116,15 @@ def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod) -> Plan:
         subspace = 8.0 * arrays * _PAIRS_PER_ROOT * count * active * virtual
         share = method.exchange_rank
         peak = max(peak, base + required_bytes(naux, active, virtual, share) + subspace)
-    return Plan(nao, naux, tensor, not keep, float(np.ceil(peak)), free)
+        one_pass = _ROOT_S * share * naux * active * virtual * (active + virtual)
+        seconds += _KERNEL_S * cluster.natom * nao + _PASSES[method.route] * count * one_pass
+    return Plan(nao, naux, tensor, not keep, float(np.ceil(peak)), free, seconds)
+
+
+def batch_plan(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod) -> Plan:
+    """The plan on a machine that has just the memory the job needs, a quarter to spare: `free` is what to ask for."""
+    plan = plan_job(cluster, ground, *states, free=0)
+    # With more memory the tensor may move from the disk into it, which needs more: at most twice, single and double.
+    while plan.free < _SPARE * plan.memory:
+        plan = plan_job(cluster, ground, *states, free=int(_SPARE * plan.memory))
+    return plan

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod, UPSReference
@@ -17,6 +16,7 @@ from cluster_qc.model.elements import is_metal
 from cluster_qc.store import folder_name
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.presets import DEFAULT, DONOR_BASIS, PRESETS
+from cluster_qc.workflow.toml_input import Section, nearest, read_toml
 
 NoneWord = Literal["none"]
 """TOML has no null: "none" switches an optional setting off."""
@@ -26,16 +26,7 @@ Overrides = Annotated[dict[str, str], BeforeValidator(lambda v: dict(v) if isins
 """{Au = "def2-tzvp"} or [["Au", "def2-tzvp"]]."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def given(self) -> dict[str, Any]:
-        """The keys that the user wrote, "none" as None."""
-        values = {key: getattr(self, key) for key in self.model_fields_set}
-        return {key: None if value == "none" else value for key, value in values.items()}
-
-
-class Molecule(_Section):
+class Molecule(Section):
     """[molecule]: what to take from the structure file."""
 
     charge: int | None = None
@@ -44,7 +35,7 @@ class Molecule(_Section):
     block: str | None = None
 
 
-class Method(_Section):
+class Method(Section):
     """[method]: the fields of `DFTMethod`."""
 
     functional: str = ""
@@ -59,7 +50,7 @@ class Method(_Section):
     max_cycle: int = 100
 
 
-class States(_Section):
+class States(Section):
     """[singlets] and [triplets]: the fields of `TDDFTMethod`, the window in eV."""
 
     nstates: int = 1
@@ -73,14 +64,14 @@ class States(_Section):
     max_cycle: int = 60
 
 
-class SpectrumSection(_Section):
+class SpectrumSection(Section):
     """[spectrum]: width and shift of the drawn bands; the shift is 0 unless asked for, and printed."""
 
     fwhm_ev: float = Field(default=0.3, gt=0)
     shift_ev: float = 0.0
 
 
-class Experiment(_Section):
+class Experiment(Section):
     """[experiment]: a measured HOMO against the vacuum level."""
 
     homo_ev: float = Field(lt=0)
@@ -88,7 +79,7 @@ class Experiment(_Section):
     source: str = ""
 
 
-class JobFile(_Section):
+class JobFile(Section):
     """A whole JOB.toml; only `structure` is required."""
 
     structure: str
@@ -161,7 +152,7 @@ def load_job(
     path = Path(path)
     need_file(path)
     if path.suffix.lower() == ".toml":
-        file = read_job_file(path)
+        file = read_toml(path, JobFile)
         structure = path.parent / Path(file.structure).expanduser()
         need_file(structure, f"{path}: structure")
     else:
@@ -169,7 +160,7 @@ def load_job(
     preset = preset or (file.preset if "preset" in file.model_fields_set else DEFAULT)
     if preset not in PRESETS:
         raise InputError(
-            f"unknown preset {preset!r}{_nearest(preset, PRESETS)}", fix=f"use one of {', '.join(PRESETS)}"
+            f"unknown preset {preset!r}{nearest(preset, PRESETS)}", fix=f"use one of {', '.join(PRESETS)}"
         )
     base = PRESETS[preset]
     method = file.method.given()
@@ -255,56 +246,3 @@ def _neighbours(path: Path) -> list[str]:
         return [p.name for p in path.parent.iterdir()]
     except OSError:
         return []
-
-
-def read_job_file(path: Path) -> JobFile:
-    """Read and validate a JOB.toml.
-
-    Raises
-    ------
-    InputError
-        Naming the file, the key and what would be allowed.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the syntax at that place") from exc
-    except OSError as exc:
-        raise InputError(f"{path}: cannot be read: {exc.strerror}", fix="check its permissions") from exc
-    try:
-        return JobFile.model_validate(content)
-    except ValidationError as exc:
-        raise _explain(path, exc) from exc
-
-
-def _explain(path: Path, exc: ValidationError) -> InputError:
-    error = exc.errors()[0]
-    places = [str(part) for part in error["loc"]]
-    key = places[-1]
-    if error["type"] == "extra_forbidden":
-        model: type[BaseModel] = JobFile
-        for part in places[:-1]:
-            annotation = model.model_fields[part].annotation
-            model = annotation if isinstance(annotation, type) else Experiment
-        allowed = list(model.model_fields)
-        return InputError(
-            f"{path}: unknown key {'.'.join(places)}{_nearest(key, allowed)}",
-            why="a misspelt key would silently leave the default in place",
-            fix=f"allowed here: {', '.join(allowed)}",
-        )
-    if error["type"] == "missing":
-        return InputError(f"{path}: the key {'.'.join(places)} is missing", fix=f"add {key} = ...")
-    places = [part for part in places if part in _ALL_KEYS] or places
-    return InputError(f"{path}: {'.'.join(places)}: {error['msg']} (it is {error['input']!r})")
-
-
-_ALL_KEYS = {
-    key
-    for model in (JobFile, Molecule, Method, States, SpectrumSection, Experiment)
-    for key in model.model_fields
-}
-
-
-def _nearest(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

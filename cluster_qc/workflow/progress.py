@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from cluster_qc.errors import ClusterQCError
 from cluster_qc.files import storage_errors
+from cluster_qc.workflow.stop import Stopped
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+SESSION, DONE, NOT_CONVERGED, FAILED = "started: ", "done, converged", "done, NOT converged", "failed: "
+"""How the first and the last line of a run begin in run.log."""
 
 Report = Callable[[float | None, str], None]
 """What drivers call: the finished share of the step (None if unknown) and its latest line."""
@@ -114,8 +121,12 @@ class BarMonitor:
 
 @contextmanager
 def monitor(folder: Path, *, quiet: bool = False) -> Iterator[Monitor]:
-    """The monitor that fits standard error: a bar on a terminal, lines elsewhere."""
+    """The monitor that fits standard error: a bar on a terminal, lines elsewhere.
+
+    The log begins with the process and its machine, and ends with what ended the run, if it was not its own end.
+    """
     log = RunLog(folder / "run.log")
+    log.write(f"{SESSION}process {os.getpid()} on {socket.gethostname()}")
     try:
         if quiet or not sys.stderr.isatty():
             yield PlainMonitor(log, quiet=quiet)
@@ -151,8 +162,20 @@ def monitor(folder: Path, *, quiet: bool = False) -> Iterator[Monitor]:
         )
         with progress:
             yield BarMonitor(log, progress)
+    except BaseException as exc:
+        log.write(_ending(exc))
+        raise
     finally:
         log.close()
+
+
+def _ending(exc: BaseException) -> str:
+    if isinstance(exc, Stopped):
+        return f"stopped by {exc}"
+    if isinstance(exc, KeyboardInterrupt):
+        return "interrupted"
+    kind = "" if isinstance(exc, ClusterQCError) else f"{type(exc).__name__}: "
+    return f"{FAILED}{kind}{'; '.join(line.strip() for line in str(exc).splitlines())}"
 
 
 def _clock(seconds: float) -> str:

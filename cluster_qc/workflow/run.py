@@ -18,7 +18,7 @@ from cluster_qc.workflow import summary as parts
 from cluster_qc.workflow.figures import Figures, draw_levels, draw_orbitals, draw_spectra
 from cluster_qc.workflow.job import Job
 from cluster_qc.workflow.lock import folder_lock
-from cluster_qc.workflow.progress import Monitor, monitor
+from cluster_qc.workflow.progress import DONE, NOT_CONVERGED, Monitor, monitor
 from cluster_qc.workflow.references import measured_cotton_signs, measured_homo
 from cluster_qc.workflow.steps import Steps, something_to_compute
 
@@ -36,7 +36,14 @@ class Outcome:
         return bool(self.summary["converged"])
 
 
-def run(job: Job, *, force: bool = False, quiet: bool = False, pictures: bool = True) -> Outcome:
+def run(
+    job: Job,
+    *,
+    force: bool = False,
+    quiet: bool = False,
+    pictures: bool = True,
+    scratch: Path | None = None,
+) -> Outcome:
     """Run a job to its end; what is on disk already from an earlier call is not computed again.
 
     Parameters
@@ -49,6 +56,8 @@ def run(job: Job, *, force: bool = False, quiet: bool = False, pictures: bool = 
         No progress on standard error; run.log is written all the same.
     pictures
         Draw orbitals in three dimensions; the levels and spectra are drawn in any case.
+    scratch
+        Folder for a large temporary file, such as the disk of a compute node; default the results folder.
 
     Raises
     ------
@@ -68,7 +77,7 @@ def run(job: Job, *, force: bool = False, quiet: bool = False, pictures: bool = 
         from cluster_qc.drivers.plan import plan_job
 
         plan = plan_job(cluster, method, job.triplets, job.singlets)
-        plan.check(job.directory)
+        plan.check(scratch or job.directory)
     with folder_lock(job.directory), monitor(job.directory, quiet=quiet) as log:
         for folder in (job.directory, job.directory / "figures"):
             remove_unfinished(folder)
@@ -76,7 +85,7 @@ def run(job: Job, *, force: bool = False, quiet: bool = False, pictures: bool = 
         if plan is not None:
             log.note(f"plan: {plan}")
         write_structure(cluster, job.directory / "structure.xyz")
-        steps = Steps(job.directory, log, force)
+        steps = Steps(job.directory, log, force, scratch=scratch)
         ground = steps.ground(cluster, method)
         states = {}
         if ground.converged:
@@ -84,8 +93,7 @@ def run(job: Job, *, force: bool = False, quiet: bool = False, pictures: bool = 
             states["singlets"] = steps.states(ground, job.singlets)
             steps.release()
         summary = conclude(job, ground, states, steps, notes, started, log, pictures)
-        done = "converged" if summary["converged"] else "NOT converged"
-        log.note(f"done, {done}: {job.directory / 'report.html'}")
+        log.note(f"{DONE if summary['converged'] else NOT_CONVERGED}: {job.directory / 'report.html'}")
     return Outcome(job.directory, summary)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ class Steps:
     """Wall time of each step, of the run that computed it."""
     records: dict[str, str] = field(default_factory=dict)
     """Record folder of each step."""
+    scratch: Path | None = None
+    """Where a large temporary file goes instead of the results folder: the disk of the node, in a batch job."""
     resumed_inside: list[str] = field(default_factory=list)
     """Steps that went on from a checkpoint of a killed run; their wall time lacks the part before."""
     peak_memory_gib: float = 0.0
@@ -83,14 +87,21 @@ class Steps:
             from cluster_qc.drivers.mole import build_mole
 
             mole = build_mole(cluster, method)
-            self._integrals = TensorCache(mole, method, self.folder / SCRATCH, report)
+            self._integrals = TensorCache(mole, method, self._tensor_folder(), report)
         return self._integrals
 
     def release(self) -> None:
         """Free the tensors, in memory and on disk."""
         self._tensors.clear()
         self._integrals = None
-        shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
+        shutil.rmtree(self._tensor_folder(), ignore_errors=True)
+
+    def _tensor_folder(self) -> Path:
+        """A folder of this run alone; the name is the same at the next attempt, which finds a finished tensor there."""
+        if self.scratch is None:
+            return self.folder / SCRATCH
+        owner = hashlib.sha256(os.fsencode(self.folder.absolute())).hexdigest()[:16]
+        return self.scratch / f"cluster-qc-{owner}"
 
     def _begin(self, path: Path) -> tuple[Path, float]:
         checkpoint = self.folder / f".checkpoint-{path.name}"

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import cluster_qc as cqc
+from cluster_qc.drivers import memory
 from cluster_qc.drivers import plan as plans
 from cluster_qc.drivers.memory import available_bytes
-from cluster_qc.drivers.plan import plan_job
+from cluster_qc.drivers.plan import batch_plan, plan_job
 from cluster_qc.errors import ResourceError
 from cluster_qc.units import angstrom
 
@@ -63,3 +64,39 @@ def test_file_cache_of_a_container_counts_as_free(tmp_path):
     assert available_bytes(tmp_path) == 700_000
     (tmp_path / "memory.max").write_text("max\n")
     assert available_bytes(tmp_path) > 1_000_000
+
+
+def test_the_guess_of_the_time_reproduces_the_measured_runs():
+    """36 min for 96 atoms, 100 s for 24 (README), on 2 cores; a form this coarse fits both to a fifth."""
+    large = cqc.read_xyz(MODELS / "cu2au2_r_btt.xyz")
+    triplets = replace(STANDARD, nstates=5, spin="triplet")
+    plan = plan_job(large, METHOD, triplets, replace(STANDARD, route="fast"))
+    assert plan.wall_time_s(2) == pytest.approx(36 * 60, rel=0.2)
+    assert plan.wall_time_s(1) > plan.wall_time_s(2) > plan.wall_time_s(16)
+    small = cqc.read_xyz(MODELS / "cu2au2_tfa.xyz")
+    plan = plan_job(small, METHOD, replace(triplets, nstates=2), replace(STANDARD, nstates=6))
+    assert plan.wall_time_s(2) == pytest.approx(100, rel=0.2)
+
+
+def test_what_a_batch_job_asks_for_is_enough_for_it():
+    """On a machine with just that memory the same plan is made again, and fits."""
+    for name in ("cu2au2_r_btt.xyz", "cu2au2_tfa.xyz"):
+        cluster = cqc.read_xyz(MODELS / name)
+        asked = batch_plan(cluster, METHOD, STANDARD)
+        assert plan_job(cluster, METHOD, STANDARD, free=asked.free) == asked
+        assert asked.memory * 1.25 <= asked.free < asked.memory * 2
+
+
+def test_memory_of_a_batch_job(monkeypatch):
+    """What Slurm granted counts, not what the node has."""
+    for name in ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_CPUS_PER_TASK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(memory, "_meminfo_available", lambda: 2**50)
+    monkeypatch.setattr(memory, "_resident", lambda: 2**20)
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "500")
+    assert available_bytes() == 499 * 2**20
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "0")  # all of the node
+    assert available_bytes() > 499 * 2**20
+    monkeypatch.setenv("SLURM_MEM_PER_CPU", "100")
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")
+    assert available_bytes() == 399 * 2**20

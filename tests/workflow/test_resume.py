@@ -62,6 +62,16 @@ def flat(value, path=""):
     return [(path, value)]
 
 
+def assert_same_numbers(folder, other):
+    got, expected = flat(numbers(folder)), flat(numbers(other))
+    assert [path for path, _ in got] == [path for path, _ in expected]
+    for (path, value), (_, reference) in zip(got, expected, strict=True):
+        if isinstance(reference, float):
+            assert value == pytest.approx(reference, rel=1e-5, abs=1e-4), path
+        else:
+            assert value == reference, path
+
+
 def records(folder):
     return {p.parent.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in folder.glob("out/*/record.json")}
 
@@ -103,13 +113,7 @@ def test_killed_again_and_again(undisturbed, tmp_path):
         known = now
     finish(tmp_path)
     assert records(tmp_path).items() >= known.items()
-    got, expected = flat(numbers(tmp_path)), flat(numbers(undisturbed))
-    assert [path for path, _ in got] == [path for path, _ in expected]
-    for (path, value), (_, reference) in zip(got, expected, strict=True):
-        if isinstance(reference, float):
-            assert value == pytest.approx(reference, rel=1e-5, abs=1e-4), path
-        else:
-            assert value == reference, path
+    assert_same_numbers(tmp_path, undisturbed)
     hidden = [p.name for p in (tmp_path / "out").glob(".*") if p.name != ".lock"]
     assert hidden == []
 
@@ -173,3 +177,24 @@ def test_interrupt_says_how_to_resume(tmp_path):
     assert process.returncode == 130
     assert "same command" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_stopped_by_a_batch_system(undisturbed, tmp_path, number):
+    """The step that was finished is kept, the signal may come twice, and the same command goes on."""
+    (tmp_path / "h2o2.xyz").write_text(H2O2)
+    process = start(tmp_path)
+    log = tmp_path / "out" / "run.log"
+    while not (log.exists() and "triplets: started" in log.read_text()) and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(number)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert f"error: stopped by {number.name}\n  fix: give the same command again" in err
+    assert "Traceback" not in err
+    known = records(tmp_path)
+    assert [name.split("-")[0] for name in known] == ["scf"]
+    finish(tmp_path)
+    assert records(tmp_path).items() > known.items()
+    assert_same_numbers(tmp_path, undisturbed)

@@ -1,0 +1,83 @@
+"""TOML files that come in: read, validated by pydantic, and refused with the nearest key that exists."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cluster_qc.errors import InputError
+
+
+class Section(BaseModel):
+    """A table of a TOML file; keys that it does not know are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def given(self) -> dict[str, Any]:
+        """The keys that the user wrote, "none" as None."""
+        values = {key: getattr(self, key) for key in self.model_fields_set}
+        return {key: None if value == "none" else value for key, value in values.items()}
+
+
+_Model = TypeVar("_Model", bound=Section)
+
+
+def read_toml(path: Path, model: type[_Model]) -> _Model:
+    """Read and validate a file.
+
+    Raises
+    ------
+    InputError
+        Naming the file, the key and what would be allowed.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the syntax at that place") from exc
+    except OSError as exc:
+        raise InputError(
+            f"{path}: cannot be read: {exc.strerror}", fix="check its path and permissions"
+        ) from exc
+    try:
+        return model.model_validate(content)
+    except ValidationError as exc:
+        raise _explain(path, model, exc) from exc
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A question that names the known word next to a misspelt one, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _explain(path: Path, model: type[Section], exc: ValidationError) -> InputError:
+    error = exc.errors()[0]
+    places: list[str] = []  # the keys of the file, without pydantic's names of the members of a union
+    for part in error["loc"]:
+        if isinstance(part, str) and part in model.model_fields:
+            places.append(part)
+            model = _section(model.model_fields[part].annotation) or model
+    key = str(error["loc"][-1])
+    if error["type"] == "extra_forbidden":
+        return InputError(
+            f"{path}: unknown key {'.'.join([*places, key])}{nearest(key, model.model_fields)}",
+            why="a misspelt key would silently leave the default in place",
+            fix=f"allowed here: {', '.join(model.model_fields)}",
+        )
+    if error["type"] == "missing":
+        return InputError(f"{path}: the key {'.'.join(places)} is missing", fix=f"add {key} = ...")
+    where = ".".join(places) or key
+    return InputError(f"{path}: {where}: {error['msg']} (it is {error['input']!r})")
+
+
+def _section(annotation: Any) -> type[Section] | None:
+    """The section that a field holds, optional or not."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, Section):
+            return kind
+    return None
