@@ -1,0 +1,103 @@
+"""The commands about energy levels, computed and measured; registered in `cli`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+PhotonEnergy = Annotated[
+    float | None,
+    typer.Option(
+        "--photon-energy", metavar="EV", help="Of the lamp, 21.218 for He I. Default: as the header says."
+    ),
+]
+Bias = Annotated[
+    float, typer.Option(metavar="V", help="Voltage on the sample that is still in the energies, e.g. -5.")
+]
+Figure = Annotated[Path | None, typer.Option("-o", "--output", metavar="FIGURE.png", help="Draw the fits.")]
+
+
+def align(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+    homo: Annotated[
+        float | None, typer.Option(metavar="EV", help="Measured HOMO against vacuum, e.g. -6.0.")
+    ] = None,
+    ups_file: Annotated[
+        Path | None,
+        typer.Option("--ups", metavar="FILE", help="Take the HOMO from a photoelectron spectrum."),
+    ] = None,
+    photon_energy: PhotonEnergy = None,
+    bias: Bias = 0.0,
+) -> None:
+    """Hold the computed HOMO against a measured one; exit code 1 if they disagree."""
+    from cluster_qc.workflow.look import align_run, alignment_text
+    from cluster_qc.workflow.measured import homo_from_ups
+
+    spectrum = homo_from_ups(ups_file, homo, photon_energy_ev=photon_energy, bias_v=bias)
+    alignment = align_run(directory, homo_ev=homo, measured=spectrum)
+    print(alignment_text(alignment))
+    if not alignment["agrees"]:
+        raise typer.Exit(1)
+
+
+def ups(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Energies and intensities as text.")],
+    photon_energy: PhotonEnergy = None,
+    bias: Bias = 0.0,
+    axis: Annotated[
+        Literal["binding", "kinetic"] | None,
+        typer.Option(metavar="binding|kinetic", help="Kind of energy. Default: as the header says."),
+    ] = None,
+    fermi: Annotated[
+        float | None,
+        typer.Option(metavar="EV", help="Fermi edge on the file's axis. Default: 0, or hv if kinetic."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    output: Figure = None,
+) -> None:
+    """Work function, ionization energy and HOMO from a photoelectron spectrum."""
+    from cluster_qc.analysis.ups import read_ups_spectrum
+    from cluster_qc.workflow.measured import measured_text, save_measured
+
+    levels = read_ups_spectrum(file, photon_energy_ev=photon_energy, bias_v=bias, axis=axis, fermi_ev=fermi)
+    print(json.dumps(levels.as_json(), allow_nan=False) if as_json else measured_text(levels))
+    if output is not None:
+        save_measured(output, levels)
+
+
+def tauc(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Absorbance, or T and R, as text.")],
+    thickness: Annotated[float | None, typer.Option(metavar="NM", help="Thickness of the film.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    output: Figure = None,
+) -> None:
+    """Optical gaps and absorption onset from an absorption spectrum."""
+    from cluster_qc.analysis.tauc import read_tauc
+    from cluster_qc.workflow.measured import measured_text, save_measured
+
+    gaps = read_tauc(file, thickness_nm=thickness)
+    print(json.dumps(gaps.as_json(), allow_nan=False) if as_json else measured_text(gaps))
+    if output is not None:
+        save_measured(output, gaps)
+
+
+def stack(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run, the emitter.")],
+    layers: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Levels of layers, before those of the package.")
+    ] = None,
+    tcta: Annotated[bool, typer.Option("--tcta", help="The device with TCTA in the emitting layer.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    output: Figure = None,
+) -> None:
+    """Levels of the device's layers with injection barriers and offsets."""
+    from cluster_qc.workflow.device import device_report, device_stack, device_text, save_device
+
+    built = device_stack(directory, layers, tcta=tcta)
+    found = device_report(built)
+    print(json.dumps(found, allow_nan=False) if as_json else device_text(found))
+    if output is not None:
+        save_device(output, built)
