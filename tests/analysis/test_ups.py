@@ -61,6 +61,20 @@ def test_the_stated_uncertainty_is_honest(synthetic):
     assert hits >= 41
 
 
+@pytest.mark.xfail(
+    strict=True, reason="known weakness: a cutoff as curved as a cascade's is too sure (benchmarks)"
+)
+def test_the_stated_uncertainty_is_honest_for_a_curved_cutoff(synthetic):
+    # As above: 48 trials, of which fewer than 41 inside have a chance of 0.4 % if the interval is honest.
+    hits = 0
+    for seed in range(48):
+        counts = (3e3, 3e4, 3e5)[seed % 3]
+        x, y = synthetic.ups(np.random.default_rng(seed), cutoff="physical", counts=counts)
+        found = evaluate_ups(x[x > 12], y[x > 12], HE_I).cutoff_ev
+        hits += abs(found.value - synthetic.CUTOFF) < 1.96 * found.uncertainty
+    assert hits >= 41
+
+
 def test_derivatives_of_the_shapes():
     x, h = np.linspace(-1, 1, 9), 1e-5
     for shape in ("ramp", "curved", "step", "peak"):
