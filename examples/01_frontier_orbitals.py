@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
-from stored import figure_path, orbitals, read_summary, source
+from stored import cropped, figure_path, orbitals, read_summary, source
 
 from cluster_qc.plotting.orbitals import plot_orbital
 
@@ -12,17 +12,17 @@ def main() -> None:
     """Draw both from the same side."""
     summary = read_summary(source())
     cluster, volumes = orbitals(source())
-    figure = Figure(figsize=(7.0, 3.2), dpi=200)
+    figure = Figure(figsize=(7.0, 3.6), dpi=200, layout="constrained")
     for place, name in enumerate(("homo", "lumo"), 1):
         ax = figure.add_subplot(1, 2, place)
-        ax.imshow(plot_orbital(volumes[name], cluster))
+        ax.imshow(cropped(plot_orbital(volumes[name], cluster)))
         ax.set_axis_off()
         core = summary["levels"]["shares"][name]["metal core"]
         ax.set_title(
             f"{name.upper()}  {summary['levels'][f'{name}_ev']:.2f} eV, {core:.0%} on the metal core",
             fontsize=8,
         )
-    figure.text(0.5, 0.03, "surfaces enclose 70 % of the density", ha="center", fontsize=7)
+    figure.supxlabel("surfaces enclose 70 % of the density", fontsize=7)
     figure.savefig(figure_path("frontier_orbitals"))
 
 

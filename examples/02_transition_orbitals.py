@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
-from stored import figure_path, orbitals, read_summary, source
+from stored import cropped, figure_path, orbitals, read_summary, source
 
 from cluster_qc.plotting.orbitals import plot_orbital
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Hole and electron of both states, all from the same side."""
     summary = read_summary(source())
     cluster, volumes = orbitals(source())
-    figure = Figure(figsize=(7.0, 6.2), dpi=200)
+    figure = Figure(figsize=(7.0, 6.2), dpi=200, layout="constrained")
     for row, state in enumerate(("S1", "T1")):
         ntos = summary["ntos"][state]
         energy = next(
@@ -20,7 +20,7 @@ def main() -> None:
         )
         for column, kind in enumerate(("hole", "electron")):
             ax = figure.add_subplot(2, 2, 2 * row + column + 1)
-            ax.imshow(plot_orbital(volumes[f"{state.lower()}_{kind}"], cluster))
+            ax.imshow(cropped(plot_orbital(volumes[f"{state.lower()}_{kind}"], cluster)))
             ax.set_axis_off()
             ax.set_title(
                 f"{state} {energy:.2f} eV, {kind}, weight {ntos['weights'][0]:.2f}, "

@@ -6,6 +6,8 @@ is shown by mirror_image.py on the 56-atom model, to 0.1 in 223 (1e-40 esu^2 cm^
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stored import figure_path, read_summary, source, spectrum
 
 import cluster_qc as cqc
@@ -20,7 +22,7 @@ def main() -> None:
     cluster = cqc.read_xyz(source() / "structure.xyz", charge=0)
     bands = measured_cotton_signs(cluster, summary["structure"]["cip"])
     save_cd(
-        figure_path("cd_of_both_hands"), [r, r.with_values(-r.values)],
+        figure_path("cd_of_both_hands"), [r, replace(r, values=-r.values, stick_strengths=-r.stick_strengths)],
         labels=["R", "S (mirror image)"], experiment_bands=bands,
     )  # fmt: skip
 

@@ -88,6 +88,13 @@ def _evaluated(folder: Path) -> dict[str, Volume]:
     return found
 
 
+def cropped(image: np.ndarray) -> np.ndarray:
+    """A picture, (height, width, 3), without its white margins."""
+    ink = (image < 250).any(axis=2)
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
 def store_orbitals(folder: Path, target: Path) -> None:
     """Keep the orbitals of a run as one small file."""
     volumes = _evaluated(folder)

@@ -55,13 +55,20 @@ def plot_cd(
             xycoords=("data", "axes fraction"),
             xytext=(0, -14 if sign > 0 else 14),
             textcoords="offset points",
-            ha="center",
+            ha=_towards_inside(ax, wavelength),
             va="top" if sign > 0 else "bottom",
             fontsize=6,
             color="0.25",
             annotation_clip=False,
             arrowprops={"arrowstyle": "->", "color": "0.25", "lw": 0.8, "shrinkA": 0, "shrinkB": 0},
         )
+
+
+def _towards_inside(ax: Axes, x: float) -> str:
+    """Alignment of a label that keeps it off the edges of the axes."""
+    low, high = sorted(ax.get_xlim())
+    place = (x - low) / (high - low)
+    return "left" if place < 0.03 else "right" if place > 0.97 else "center"
 
 
 def plot_absorption(
