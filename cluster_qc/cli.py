@@ -36,6 +36,9 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", he
 Disorder = Annotated[
     str | None, typer.Option(help="Which alternative of a disordered group: major, A, B, or error to refuse.")
 ]
+Block = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Data block of a CIF with several structures.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -73,6 +76,7 @@ def run(
     functional: Annotated[str | None, typer.Option(help="A PySCF name, such as pbe0.")] = None,
     basis: Annotated[str | None, typer.Option(help="A basis set, such as def2-svp.")] = None,
     disorder: Disorder = None,
+    block: Block = None,
     pictures: Annotated[bool, typer.Option(help="Draw the orbitals.")] = True,
     scratch: Annotated[
         Path | None,
@@ -96,6 +100,7 @@ def run(
         functional=functional,
         basis=basis,
         disorder=disorder,
+        block=block,
     )
     outcome = run_job(job, force=force, quiet=quiet, pictures=pictures, scratch=scratch)
     if not quiet:
@@ -124,9 +129,7 @@ def structure(
         Path | None, typer.Option("-o", "--output", metavar="FILE.xyz", help="Write the cluster.")
     ] = None,
     disorder: Disorder = None,
-    block: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Data block of a CIF with several structures.")
-    ] = None,
+    block: Block = None,
     normalise_hydrogens: Annotated[
         bool, typer.Option("--normalise-hydrogens", help="Set C-H, N-H and O-H to neutron lengths.")
     ] = False,
@@ -187,6 +190,7 @@ def build(
     name: Annotated[str | None, typer.Option(help="Name of the clusters. Default: their formula.")] = None,
     charge: Annotated[int | None, typer.Option(help="Total charge of the core.")] = None,
     disorder: Disorder = None,
+    block: Block = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
     """Put a new ligand on a core: conformers and diastereomers, relaxed and ranked; run again to resume."""
@@ -194,7 +198,7 @@ def build(
 
     candidates = build_from_files(
         core, ligand, handedness=handedness, relax=relax, vibrations=vibrations, limit=conformers, name=name,
-        directory=output, charge=charge, disorder=disorder or "major", quiet=quiet,
+        directory=output, charge=charge, disorder=disorder or "major", block=block, quiet=quiet,
     )  # fmt: skip
     print(candidates_text(candidates))
     print(f"\nwritten: {output / 'candidates.json'}")

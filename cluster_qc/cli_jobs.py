@@ -21,6 +21,7 @@ _LOAD_JOB = {
     "functional": "functional",
     "basis": "basis",
     "disorder": "disorder",
+    "block": "block",
 }
 """Options of `run` and the arguments of `load_job` that they are."""
 

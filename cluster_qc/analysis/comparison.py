@@ -18,7 +18,7 @@ from scipy.optimize import minimize_scalar
 
 from cluster_qc.analysis.broadening import Shape, broaden
 from cluster_qc.analysis.rotatory import Gauge
-from cluster_qc.analysis.spectra import simulate_absorption
+from cluster_qc.analysis.spectra import VANISHING_LMOLCM, simulate_absorption
 from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.model import ExcitedStates, MeasuredSpectrum, Spectrum
 from cluster_qc.model.arrays import FloatArray
@@ -28,7 +28,6 @@ AGREES_FROM = 0.5
 """A computed CD curve agrees with the measured one from this similarity on; below -0.5 its mirror image does."""
 
 _FEWEST_WIDTHS = 2.0
-_VANISHING_LMOLCM = 1e-3  # below any instrument
 _POINTS_PER_FWHM = 40
 # Two curves of independent random Gaussian lines of width sigma have overlaps of variance
 # (1/L) * integral exp(-t^2 / (2 sigma^2)) dt = sqrt(2 pi) sigma / L over a range L; the integrand is the product of
@@ -89,7 +88,7 @@ def compare_cd(computed: Spectrum, measured: MeasuredSpectrum) -> CDComparison:
     for curve, name in ((computed, "computed"), (measured, "measured")):
         if curve.kind != "cd":
             raise InputError(f"the {name} curve is {curve.kind}, not CD")
-    if not np.abs(computed.values).max() > _VANISHING_LMOLCM:
+    if not np.abs(computed.values).max() > VANISHING_LMOLCM:
         raise InputError(
             "the computed CD vanishes, so there is nothing to compare",
             why="the molecule is achiral, or so symmetric that only numerical noise is left",

@@ -46,15 +46,16 @@ _OF_THE_SAMPLE = {"mdeg": 1 / mdeg_per_absorbance, "absorbance": 1.0}
 _FEWEST_POINTS = 5
 _AXIS_UNITS: dict[str, AxisUnit] = {"nm": "nm", "ev": "eV"}
 _MOLAR = r"lmolcm|l/\(?mol|l ?mol|m[-\u2212^]+1 ?[·*.]? ?cm[-\u2212^]+1|1/\(?m cm"
+_DELTA_EPSILON = r"(delta|Δ|∆|\bd)[ _]?(eps|ε)"
 _Y_UNITS = {
     "cd": (
         ("molar_ellipticity", r"dmol|molar ellipticity"),
         ("mdeg", r"mdeg|millideg"),
-        ("delta_epsilon", rf"(delta|Δ|∆|\bd)[ _]?(eps|ε)|{_MOLAR}"),
+        ("delta_epsilon", rf"{_DELTA_EPSILON}|^(?!.*(eps|ε|absor)).*({_MOLAR})"),
         ("relative", r"\ba\.?u\b|arb|relative|normali[sz]ed"),
     ),
     "absorption": (
-        ("epsilon", rf"eps|ε|{_MOLAR}"),
+        ("epsilon", rf"^(?!.*({_DELTA_EPSILON})).*(eps|ε|{_MOLAR})"),
         ("absorbance", r"\babs|absorb|\bod\b|optical density"),
         ("relative", r"\ba\.?u\b|arb|relative|normali[sz]ed"),
     ),

@@ -18,6 +18,8 @@ from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import electronvolt, rotatory_strength_cgs, wavelength_nm
 
 _POINTS_PER_FWHM = 40
+VANISHING_LMOLCM = 1e-3
+"""A curve that stays below this has no bands: it is noise of an achiral molecule, below any instrument."""
 _LOWEST = 0.05 * electronvolt
 
 
@@ -176,7 +178,7 @@ def cotton_bands(spectrum: Spectrum, prominence: float = 0.05) -> list[dict[str,
 def extrema(energies: FloatArray, values: FloatArray, prominence: float) -> list[tuple[float, float]]:
     """Find positive maxima and negative minima of a curve as `cotton_bands` does: (energy, value), ascending."""
     largest = float(np.abs(values).max(initial=0.0))
-    if not largest > 0:
+    if not largest > VANISHING_LMOLCM:
         return []
     found = []
     for sign in (1.0, -1.0):

@@ -46,6 +46,12 @@ def read_layers(path: str | Path | None = None) -> dict[str, Layer]:
             raise InputError(f"{path}: there is no such file", fix="give a TOML file with layers") from exc
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the line") from exc
+        known = {name for names in STACKS.values() for name in names} | set(layers)
+        strange = [name for name in given if name not in known]
+        if strange:
+            raise InputError(
+                f"{path}: no device has a layer {strange[0]!r}", fix=f"use {', '.join(sorted(known))}"
+            )
         layers |= {name: _layer(name, table, str(path)) for name, table in given.items()}
     return layers
 
@@ -119,6 +125,12 @@ def _layer(name: str, table: Any, source: str) -> Layer:
     if not isinstance(sources, list) or not all(isinstance(text, str) for text in sources):
         raise InputError(f"{source}: {name}.sources is not a list of texts", fix='write sources = ["..."]')
     levels = {key: _level(f"{source}: {name}.{key}", table[key]) for key in _LEVELS if key in table}
+    if "homo" in levels and "lumo" in levels and levels["homo"].high_ev > levels["lumo"].low_ev:
+        raise InputError(
+            f"{source}: the HOMO of {name} lies above its LUMO",
+            why="levels count from the vacuum level, the HOMO is the deeper one",
+            fix="exchange them",
+        )
     return Layer(name, **levels, sources=tuple(sources), note=str(table.get("note", "")))
 
 

@@ -69,7 +69,7 @@ def read_ups_spectrum(
         Photon energy; by default what the header says.
     bias_v
         Voltage that was on the sample and is still in the energies, negative as a rule: -5 moves all kinetic energies
-        5 eV down.
+        5 eV up.
     axis
         Whether the energies are binding or kinetic; by default what the header says.
     fermi_ev
@@ -374,10 +374,11 @@ def _binding(
     kind = axis or _kind_of_axis(table, photon, warnings)
     energies = table.values[:, 0].astype(float)
     if kind == "binding":
-        if energies.min() < -3.0 and -energies.min() > energies.max():
-            energies = -energies
-            warnings.append("the energies are negative below the Fermi level: their sign was turned")
         binding = energies - bias_v - (fermi or 0.0)
+        if binding.min() < -3.0 and -binding.min() > binding.max():
+            # E - EF: a negative sample potential lowers it as it raises a binding energy.
+            binding = -(energies + bias_v - (fermi or 0.0))
+            warnings.append("the energies are negative below the Fermi level: their sign was turned")
     else:
         if fermi is None:
             warnings.append(

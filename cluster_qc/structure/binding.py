@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rdkit import Chem
+from rdkit import Chem, rdBase
 
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
@@ -103,7 +103,8 @@ def bind(smiles: str, site: Site) -> BoundLigand:
     InputError
         As `start_geometries` says.
     """
-    bare = Chem.MolFromSmiles(smiles)
+    with rdBase.BlockLogs():
+        bare = Chem.MolFromSmiles(smiles)
     if bare is None or not bare.GetNumAtoms():
         raise InputError(f"{smiles!r} is not a valid SMILES", fix="check brackets and ring numbers")
     if "." in smiles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,21 @@ def _atom(path: Path, number: int, line: str) -> tuple[str, list[float]]:
     return symbol, position
 
 
-def read_xyz(path: str | Path, charge: int = 0, multiplicity: int = 1, name: str | None = None) -> Cluster:
+def stated_charge(path: str | Path) -> tuple[int | None, int | None]:
+    """Charge and multiplicity that the second line of an XYZ file states as charge=N multiplicity=N; None if not."""
+    lines = read_text(Path(path)).splitlines()
+    comment = lines[1] if len(lines) > 1 else ""
+    charge = re.search(r"(?i)\bcharge\s*=\s*\"?([+-]?\d{1,4})\b", comment)
+    multiplicity = re.search(r"(?i)\bmultiplicity\s*=\s*\"?(\d{1,3})\b", comment)
+    return (
+        int(charge.group(1)) if charge else None,
+        int(multiplicity.group(1)) if multiplicity else None,
+    )
+
+
+def read_xyz(
+    path: str | Path, charge: int | None = None, multiplicity: int | None = None, name: str | None = None
+) -> Cluster:
     """Read a molecule from an XYZ file.
 
     Parameters
@@ -92,7 +107,8 @@ def read_xyz(path: str | Path, charge: int = 0, multiplicity: int = 1, name: str
     path
         The file; positions in angstrom.
     charge, multiplicity
-        Total charge and 2S + 1: the format does not hold them.
+        Total charge and 2S + 1. By default what the second line states as charge=N multiplicity=N, as `write_xyz`
+        writes it, else 0 and 1: the format itself does not hold them.
     name
         Name of the cluster; by default the file's name without its suffix.
 
@@ -130,6 +146,9 @@ def read_xyz(path: str | Path, charge: int = 0, multiplicity: int = 1, name: str
             "correct the number or export the file again",
         )
     atoms = [_atom(path, offset + 3, line) for offset, line in enumerate(body)]
+    stated = stated_charge(path)
+    charge = (stated[0] or 0) if charge is None else charge
+    multiplicity = (stated[1] or 1) if multiplicity is None else multiplicity
     for offset, line in enumerate(lines[2 + natom :]):
         if line.strip():
             raise _fail(

@@ -102,6 +102,8 @@ def build_cluster(
             why="only at a stationary point of GFN2-xTB, with no atom held, do its vibrations mean anything",
             fix="use relax='full'",
         )
+    if limit < 1:
+        raise InputError(f"{limit} conformers were asked for; at least one is needed")
     starts = start_geometries(core, ligand, handedness=handedness, limit=limit, name=name)
     if directory is None:
         return _ranked(starts, relax, vibrations, None, None)[0]
@@ -118,24 +120,32 @@ def build_from_files(
     *,
     charge: int | None,
     disorder: str,
+    block: str | None = None,
     **options: Any,
 ) -> tuple[Candidate, ...]:
     """`build_cluster` with the core from a .cif or .xyz file or by its name, and "keep" for None."""
     drawn = [None if text == "keep" else text for text in ligands]
     alone = drawn[0] if len(drawn) == 1 else None
-    return build_cluster(_read_core(core, charge, disorder), alone if alone is not None else drawn, **options)
+    return build_cluster(
+        _read_core(core, charge, disorder, block), alone if alone is not None else drawn, **options
+    )
 
 
-def _read_core(core: Path, charge: int | None, disorder: str) -> Cluster:
+def _read_core(core: Path, charge: int | None, disorder: str, block: str | None) -> Cluster:
     if str(core) in template_names():
+        if charge is not None:
+            raise InputError(
+                f"--charge {charge} was given for the core {core}, which has a charge of its own",
+                fix="leave --charge out, or give a file as the core",
+            )
         return core_template(str(core))
     need_structure(core)
     if core.suffix.lower() == ".cif":
         from cluster_qc.structure.cif import read_cif
 
         choice: Any = disorder
-        return read_cif(core, disorder=choice, charge=charge)
-    return read_xyz(core, charge=charge or 0)
+        return read_cif(core, disorder=choice, charge=charge, block=block)
+    return read_xyz(core, charge=charge)
 
 
 def _ranked(
@@ -280,7 +290,10 @@ def _write(
     for rank, c in enumerate(candidates, 1):
         stem = re.sub(r"[^\w.+-]+", "_", c.cluster.name)
         file = f"{stem}_{rank:02d}{f'_{c.core_handedness}' if c.core_handedness else ''}.xyz"
-        note = f"{c.cluster.source}; {c.level}. A model, not a crystal structure."
+        note = (
+            f"charge={c.cluster.charge} multiplicity={c.cluster.multiplicity} {c.cluster.source}; {c.level}. "
+            "A model, not a crystal structure."
+        )
         with replaced(folder / file) as temporary:
             write_xyz(c.cluster, temporary, comment=note)
         entries.append(

@@ -16,10 +16,11 @@ _CAVEAT = "Kohn-Sham levels of the molecule in vacuum; give [cluster] in --layer
 
 def device_stack(directory: Path, layers: Path | None = None, *, tcta: bool = False) -> tuple[Layer, ...]:
     """The layers of the device; the emitter has the levels of the user's [cluster], or those of the run."""
+    summary = read_summary(directory)
     known = read_layers(layers)
     emitter = known.get("cluster")
     if emitter is None:
-        levels = read_summary(directory)["levels"]
+        levels = summary["levels"]
         homo, lumo = (Level(levels[key], levels[key]) for key in ("homo_ev", "lumo_ev"))
         emitter = Layer("cluster", homo, lumo, sources=(f"{directory}",), note=_CAVEAT)
     return build_stack(STACKS["tcta" if tcta else "plain"], emitter, known)
@@ -67,6 +68,8 @@ def device_text(report: dict[str, Any]) -> str:
         ]
         lines.append(f"{layer['name']:<14}{', '.join(levels) + ' eV' if levels else '-'}")
         lines += [f"{'':<14}  {source}" for source in layer["sources"]]
+        if levels and layer["note"]:
+            lines.append(f"{'':<14}  {layer['note']}")
     for step in report["offsets"]:
         name = f"{step['carrier']} {step['from']} -> {step['to']}"
         lines.append(f"{name:<34}{step['least_ev']:+.2f} to {step['most_ev']:+.2f} eV")

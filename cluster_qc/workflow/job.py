@@ -141,6 +141,7 @@ def load_job(
     functional: str | None = None,
     basis: str | None = None,
     disorder: str | None = None,
+    block: str | None = None,
 ) -> Job:
     """Build a job from a structure file or a JOB.toml; an option that is not None overrides both file and preset.
 
@@ -168,7 +169,12 @@ def load_job(
     molecule = file.molecule.model_copy(
         update={
             key: value
-            for key, value in (("charge", charge), ("multiplicity", multiplicity), ("disorder", disorder))
+            for key, value in (
+                ("charge", charge),
+                ("multiplicity", multiplicity),
+                ("disorder", disorder),
+                ("block", block),
+            )
             if value is not None
         }
     )

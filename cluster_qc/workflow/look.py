@@ -30,11 +30,12 @@ def inspect_structure(
         return report.cluster, report.as_json()
     from cluster_qc.structure.chirality import cip_labels, core_handedness
     from cluster_qc.structure.crystal_report import cluster_json
-    from cluster_qc.structure.xyz import read_xyz
+    from cluster_qc.structure.xyz import read_xyz, stated_charge
 
     if block is not None or normalise_hydrogens:
         raise InputError(f"{path}: --block and --normalise-hydrogens are for a CIF")
     cluster = read_xyz(path)
+    stated = stated_charge(path)[0]
     return cluster, {
         "cluster": cluster_json(cluster, None),
         "others": [],
@@ -46,7 +47,7 @@ def inspect_structure(
             "cip": list(cip_labels(cluster)),
             "core_handedness": core_handedness(cluster),
         },
-        "warnings": ["an XYZ file holds no charge: 0 is assumed"],
+        "warnings": ["the XYZ file states no charge: 0 is assumed"] if stated is None else [],
     }
 
 

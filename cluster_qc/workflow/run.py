@@ -100,11 +100,15 @@ def run(
 def read_structure(job: Job) -> tuple[Cluster, list[str]]:
     """The cluster, and what the reader of its structure had to choose."""
     if job.structure.suffix.lower() == ".xyz":
-        from cluster_qc.structure.xyz import read_xyz
+        from cluster_qc.structure.xyz import read_xyz, stated_charge
 
-        charge = 0 if job.molecule.charge is None else job.molecule.charge
-        multiplicity = 1 if job.molecule.multiplicity is None else job.molecule.multiplicity
-        return read_xyz(job.structure, charge, multiplicity, name=job.name), []
+        given, stated = job.molecule.charge, stated_charge(job.structure)[0]
+        notes = []
+        if given is None and stated is None:
+            notes.append("the XYZ file states no charge: 0 was assumed")
+        elif given is not None and stated is not None and given != stated:
+            notes.append(f"charge {given:+d} was given; the XYZ file states {stated:+d}")
+        return read_xyz(job.structure, given, job.molecule.multiplicity, name=job.name), notes
     if job.structure.suffix.lower() != ".cif":
         raise InputError(
             f"{job.structure}: unknown kind of file {job.structure.suffix!r}",

@@ -170,3 +170,15 @@ def test_concentration_and_path_length_belong_together_and_to_mdeg(tmp_path):
         read_cd_spectrum(path, y_unit="barn")
     with pytest.raises(InputError, match="no such file"):
         read_cd_spectrum(tmp_path / "missing.csv")
+
+
+def test_absorption_is_no_cd_and_cd_no_absorption(tmp_path):
+    """Both are in L/(mol cm); only the name of the quantity tells them apart."""
+    path = tmp_path / "curve.csv"
+    path.write_text("wavelength_nm,epsilon_lmolcm\n" + table())
+    with pytest.raises(InputError, match="no unit for the cd values"):
+        read_cd_spectrum(path)
+    path.write_text("wavelength_nm,delta_epsilon_lmolcm\n" + table())
+    with pytest.raises(InputError, match="no unit for the absorption values"):
+        read_absorption_spectrum(path)
+    assert read_cd_spectrum(path).kind == "cd"

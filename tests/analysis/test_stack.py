@@ -67,6 +67,8 @@ def test_the_users_file_goes_first(tmp_path):
         ("[TCTA]\nhomos = -5.8\n", "unknown key 'homos'"),
         ("[TCTA\n", "not a TOML file"),
         ("TCTA = 1\n", "not a table"),
+        ("[Tcta]\nhomo = -5.8\n", "no device has a layer 'Tcta'"),
+        ("[TPBi]\nhomo = -2.7\nlumo = -6.2\n", "HOMO of TPBi lies above its LUMO"),
     ],
 )
 def test_bad_files(tmp_path, text, message):

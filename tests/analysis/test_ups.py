@@ -39,6 +39,20 @@ def test_a_common_shift_moves_the_work_function_and_not_the_ionization_energy(sp
     assert there.ionization_energy_ev.value == pytest.approx(here.ionization_energy_ev.value, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("sign", "bias", "fermi"), [(1, 0.0, 0.3), (-1, 0.0, 0.3), (1, -10.0, 0.0), (1, -2.0, 0.4)]
+)
+def test_bias_and_fermi_level_are_taken_off_with_their_sign(spectrum, tmp_path, sign, bias, fermi):
+    """The same levels from the axis of the file, binding (sign 1) or E - EF (-1), displaced by bias and Fermi level."""
+    x, y = spectrum
+    header = "binding energy (eV),counts" if sign > 0 else "E-EF (eV),counts"
+    file = written(tmp_path / "ups.csv", sign * (x + bias) + fermi, y, header)
+    found = read_ups_spectrum(file, photon_energy_ev=HE_I, bias_v=bias, fermi_ev=fermi)
+    true = evaluate_ups(x, y, HE_I)
+    assert found.work_function_ev.value == pytest.approx(true.work_function_ev.value, abs=2e-3)
+    assert found.onset_ev.value == pytest.approx(true.onset_ev.value, abs=2e-3)
+
+
 def test_intensity_in_other_units_gives_the_same_levels(spectrum):
     x, y = spectrum
     counts, rate = evaluate_ups(x, y, HE_I), evaluate_ups(x, y / 37.0, HE_I)

@@ -10,6 +10,7 @@ import pytest
 from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
 from cluster_qc.structure import read_xyz, write_xyz
+from cluster_qc.structure.xyz import stated_charge
 from cluster_qc.units import angstrom
 
 WATER = "3\nwater\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
@@ -83,3 +84,15 @@ def test_missing_directory_binary_and_wrong_charge(save, tmp_path):
         read_xyz(save(WATER), charge=1)
     with pytest.raises(InputError, match="cannot be written"):
         write_xyz(read_xyz(save(WATER)), tmp_path / "no" / "folder.xyz")
+
+
+def test_charge_and_multiplicity_survive_a_file(tmp_path):
+    ion = Cluster("ion", ("N", "O"), np.array([[0.0, 0, 0], [0, 0, 2.0]]), charge=1)
+    write_xyz(ion, tmp_path / "ion.xyz")
+    back = read_xyz(tmp_path / "ion.xyz")
+    assert (back.charge, back.multiplicity) == (1, 1)
+    assert stated_charge(tmp_path / "ion.xyz") == (1, 1)
+    assert read_xyz(tmp_path / "ion.xyz", charge=-1).charge == -1
+    (tmp_path / "plain.xyz").write_text("1\nhelium\nHe 0 0 0\n")
+    assert stated_charge(tmp_path / "plain.xyz") == (None, None)
+    assert read_xyz(tmp_path / "plain.xyz").charge == 0

@@ -73,6 +73,10 @@ def test_the_command(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "core" in done.stdout
     assert (tmp_path / "new" / "candidates.json").exists()
+    charged = command(
+        "build", "--core", "cu2au2", "--ligand", "S=CN", "--charge", "2", "-o", "bad", cwd=tmp_path
+    )
+    assert (charged.returncode, "leave --charge out" in charged.stderr) == (2, True)
     for ligand, message in (("S=C(N", "not a valid SMILES"), ("CCO", "no N-C-S group")):
         bad = command("build", "--core", str(CORE), "--ligand", ligand, "-o", "bad", cwd=tmp_path)
         assert (bad.returncode, message in bad.stderr) == (2, True)
