@@ -44,6 +44,10 @@ def finished(tmp_path_factory):
 # --- bad input: exit 2, one clear message, nothing written --------------------------------------------------
 
 BAD = {
+    "too many states": (
+        ["run", "water.xyz", *SMALL[:-2], "1000"],
+        "1000 states were asked for; the orbitals allow 10",
+    ),
     "missing file": (["run", "watr.xyz"], "no such file: watr.xyz; water.xyz exists"),
     "directory": (["run", "."], "is a folder, not a file"),
     "kind of file": (["run", "notes.txt"], "unknown kind of file '.txt'"),

@@ -13,7 +13,7 @@ from cluster_qc.drivers import ri
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import build_mole
 from cluster_qc.drivers.tddft.tensors import required_bytes
-from cluster_qc.errors import ResourceError
+from cluster_qc.errors import InputError, ResourceError
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
 
 _GIB = 2**30
@@ -109,6 +109,11 @@ def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod, free: in
     nocc = mole.nelectron // 2
     seconds = _START_S + _EXCHANGE_S * naux * nao**2 * nocc + _GRID_S * cluster.natom * nao
     for method in states:
+        if method.nstates is not None and method.nstates > nocc * (nao - nocc):
+            raise InputError(
+                f"{method.nstates} states were asked for; the orbitals allow {nocc * (nao - nocc)}",
+                fix="ask for fewer states, or take a larger basis",
+            )
         active = nocc if method.frozen_below is None else nocc - chemcore(mole)
         virtual = nao - nocc if method.virtual_above is None else int(_VIRTUAL_SHARE * (nao - nocc))
         count = method.nstates or _STATES_OF_A_WINDOW
