@@ -38,7 +38,7 @@ def start(folder):
         stderr=subprocess.PIPE,
         text=True,
         # The tests may run as a background job of a shell, which ignores Ctrl-C and hands that down.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (one thread here)
     )
 
 
