@@ -15,7 +15,7 @@ from cluster_qc.errors import InputError
 from cluster_qc.workflow.slurm import Site, read_site
 
 H2 = "2\n\nH 0 0 0\nH 0 0 0.74\n"
-QUICK = ("--preset", "quick", "--basis", "sto-3g")
+QUICK = ("--preset", "quick", "--basis", "def2-svp")
 HOSTILE = "h2$(touch owned);`touch owned` 'a\" & touch owned #\\"
 
 
