@@ -42,6 +42,9 @@ def main():
         found = [levels(case, rng) for _ in range(draws)]
         for name in found[0]:
             pairs = [(f[name][0].value - f[name][1], f[name][0].uncertainty) for f in found if f[name][0]]
+            if not pairs:
+                print(f"{case:<24}{name:<8} never found")
+                continue
             error, stated = np.array(pairs).T
             inside = np.mean(np.abs(error) < 1.96 * stated)
             print(

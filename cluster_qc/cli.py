@@ -202,6 +202,9 @@ def build(
     )  # fmt: skip
     print(candidates_text(candidates))
     print(f"\nwritten: {output / 'candidates.json'}")
+    if not all(candidate.converged for candidate in candidates if candidate.energy is not None):
+        print("not converged: see the table; the geometries marked are not minima", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @app.command()

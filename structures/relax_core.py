@@ -1,7 +1,7 @@
 """Relax the 44-atom core with density-fitted, dispersion-corrected DFT: `python structures/relax_core.py`.
 
-The core is that of the lowest GFN2-xTB candidate with benzyl -> H: the rings pucker and the metals shear as they do
-there, which a core relaxed by itself does not (candidates/tt_p_dft.xyz: other pucker, Cu...Cu 2.70 angstrom).
+The core is that of the lowest GFN2-xTB candidate with benzyl -> H: the rings pucker as they do there, unlike in
+the package's template cu2au2, which was relaxed by itself.
 PBE-D3(BJ)/def2-SVP (Perdew, Burke and Ernzerhof, Phys. Rev. Lett. 77, 3865 (1996), 10.1103/PhysRevLett.77.3865;
 Grimme, Ehrlich and Goerigk, J. Comput. Chem. 32, 1456 (2011), 10.1002/jcc.21759), about an hour on two cores; an
 interrupted run goes on from the last geometry. Needs the extras "xtb", "opt" and "dispersion". make_structures.py then

@@ -14,7 +14,7 @@ import numpy as np
 
 from cluster_qc.drivers.mole import build_mole
 from cluster_qc.drivers.scf import run_scf
-from cluster_qc.errors import InputError, UnavailableError
+from cluster_qc.errors import InputError, NotConvergedError, UnavailableError
 from cluster_qc.model import Cluster, DFTMethod, GroundState
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import angstrom, electronvolt, wavenumber
@@ -83,9 +83,13 @@ def relax_xtb(
     ------
     UnavailableError
         Without the extra "xtb".
+    NotConvergedError
+        If the self-consistent charges of a step do not converge.
     """
     from ase import constraints, optimize
+    from ase.calculators import calculator
 
+    ase_calculator: Any = calculator
     ase_constraints: Any = constraints  # ASE is typed in part
     ase_optimize: Any = optimize
     atoms = _atoms(cluster)
@@ -104,7 +108,14 @@ def relax_xtb(
             keep(here(), line)
 
     optimiser.attach(watch)
-    converged = bool(optimiser.run(fmax=force / _FORCE, steps=max_steps))
+    try:
+        converged = bool(optimiser.run(fmax=force / _FORCE, steps=max_steps))
+    except ase_calculator.CalculationFailed as error:
+        raise NotConvergedError(
+            f"{XTB} failed at step {optimiser.nsteps}: {str(error).strip().splitlines()[0]}",
+            why="two atoms may have come too close, or the charge may be wrong",
+            fix="start from a more reasonable geometry, and check charge and multiplicity",
+        ) from None
     return Relaxation(
         cluster=here(),
         energy=float(atoms.get_potential_energy()) * electronvolt,
@@ -172,6 +183,8 @@ def relax_dft(
         Without the extras "opt" and "xtb".
     InputError
         For an open shell.
+    NotConvergedError
+        If an SCF does not converge.
     """
     try:
         import geometric
@@ -238,6 +251,12 @@ def _engine(
         def calc_new(self, coords: FloatArray, _directory: Any) -> dict[str, Any]:
             self.cluster = self.cluster.with_coords(coords.reshape(-1, 3))
             ground = self.ground = run_scf(self.cluster, method, guess=self.ground, progress=progress)
+            if not ground.converged:
+                raise NotConvergedError(
+                    f"the SCF of step {self.steps + 1} did not converge in {ground.cycles} cycles",
+                    why="its gradient would not be that of a state of the molecule",
+                    fix="raise max_cycle, or start from a more reasonable geometry",
+                )
             slope = gradient(ground)
             gc.collect()  # PySCF's objects refer to one another, with gigabytes of integrals
             self.largest_force = _largest(slope[free])
@@ -254,7 +273,7 @@ def _engine(
 
 
 def gradient(ground: GroundState) -> FloatArray:
-    """Analytical gradient of the density-fitted energy of a closed shell, (natom, 3), hartree/bohr."""
+    """Analytical gradient of the density-fitted energy of a converged closed shell, (natom, 3), hartree/bohr."""
     from pyscf import dft
 
     method = ground.method

@@ -138,7 +138,7 @@ def _starts(core: Cluster, ligands: str | Sequence[str | None], limit: int, name
             placed |= {k: _place(first, taken[k][0], bound[k], shape, points) for k in members}
         settled, energy = _settle([placed[k] for k in range(len(taken))], points, frame)
         start = _start(core, frame, settled, energy, drawn, name)
-        if start is not None and start.clearance >= _CLASH:
+        if start is not None:
             found.append(start)
     if not found:
         raise InputError(
@@ -234,7 +234,7 @@ def _start(
     drawn: Sequence[str | None],
     name: str | None,
 ) -> Start | None:
-    """The whole cluster, or None if its ligands bind the metals otherwise than the old ones."""
+    """The whole cluster, or None if its ligands overlap, or bind the metals otherwise than the old ones."""
     points = core.coords / angstrom
     symbols = [core.symbols[i] for i in frame]
     parts = [points[list(frame)]]

@@ -87,10 +87,13 @@ def _atom(path: Path, number: int, line: str) -> tuple[str, list[float]]:
 
 def stated_charge(path: str | Path) -> tuple[int | None, int | None]:
     """Charge and multiplicity that the second line of an XYZ file states as charge=N multiplicity=N; None if not."""
-    lines = read_text(Path(path)).splitlines()
+    return _stated(read_text(Path(path)).splitlines())
+
+
+def _stated(lines: list[str]) -> tuple[int | None, int | None]:
     comment = lines[1] if len(lines) > 1 else ""
-    charge = re.search(r"(?i)\bcharge\s*=\s*\"?([+-]?\d{1,4})\b", comment)
-    multiplicity = re.search(r"(?i)\bmultiplicity\s*=\s*\"?(\d{1,3})\b", comment)
+    charge = re.search(r"(?i)\bcharge\s*=\s*\"?([+-]?\d{1,4})(?![\w.])", comment)
+    multiplicity = re.search(r"(?i)\bmultiplicity\s*=\s*\"?(\d{1,3})(?![\w.])", comment)
     return (
         int(charge.group(1)) if charge else None,
         int(multiplicity.group(1)) if multiplicity else None,
@@ -146,7 +149,7 @@ def read_xyz(
             "correct the number or export the file again",
         )
     atoms = [_atom(path, offset + 3, line) for offset, line in enumerate(body)]
-    stated = stated_charge(path)
+    stated = _stated(lines)
     charge = (stated[0] or 0) if charge is None else charge
     multiplicity = (stated[1] or 1) if multiplicity is None else multiplicity
     for offset, line in enumerate(lines[2 + natom :]):

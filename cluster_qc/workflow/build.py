@@ -162,22 +162,20 @@ def _ranked(
             candidate = _stage(candidate, "periphery", start.held, work, report)
         if relax in ("full", "dft"):
             candidate = _stage(candidate, "full", (), work, report)
-        if _signature(candidate.cluster) != _signature(start.cluster):
-            changed.append(f"{label}: left out, its bonds or stereocentres changed while it relaxed")
-        else:
-            found.append(candidate)
+        _sort_in(candidate, start.cluster, label, found, changed)
+    if relax == "dft":
+        lowest = {c.core_handedness: c for c in sorted(found, key=_energy, reverse=True)}
+        found = []
+        for hand, by_xtb in lowest.items():
+            label = f"DFT, core {hand or 'as given'}"
+            candidate = _stage(by_xtb, "dft", (), work, log.step(label) if log is not None else None)
+            _sort_in(candidate, by_xtb.cluster, label, found, changed)
     if not found:
         raise InputError(
             "no candidate kept its bonds while it relaxed",
             why="the ligand does not fit this core, or binds in another way",
             fix="try another core, a smaller ligand, or relax='periphery'",
         )
-    if relax == "dft":
-        lowest = {c.core_handedness: c for c in sorted(found, key=_energy, reverse=True)}
-        found = [
-            _stage(c, "dft", (), work, log.step(f"DFT, core {c.core_handedness}") if log else None)
-            for c in lowest.values()
-        ]
     if relax == "none":
         return tuple(found), changed
     found.sort(key=_energy)
@@ -193,6 +191,16 @@ def _ranked(
         replace(c, relative_energy=float(energy - energies.min()), weight=float(weight))
         for c, energy, weight in zip(unique, energies, weights, strict=True)
     ), changed
+
+
+def _sort_in(
+    candidate: Candidate, before: Cluster, label: str, found: list[Candidate], changed: list[str]
+) -> None:
+    """Keep a relaxed candidate if it is still the molecule that it was."""
+    if _signature(candidate.cluster) == _signature(before):
+        found.append(candidate)
+    else:
+        changed.append(f"{label}: left out, its bonds or stereocentres changed while it relaxed")
 
 
 def _imaginary_modes(cluster: Cluster) -> int:
@@ -215,9 +223,8 @@ def _stage(
     cluster = candidate.cluster
     done = part = None
     if work is not None:
-        key = (
-            f"{stage} {cluster.symbols} {cluster.charge} {list(held)} {np.round(cluster.coords, 2).tolist()}"
-        )
+        state = f"{cluster.symbols} {cluster.charge} {cluster.multiplicity}"
+        key = f"{stage} {state} {list(held)} {np.round(cluster.coords, 2).tolist()}"
         digest = hashlib.sha256(key.encode()).hexdigest()[:12]
         done, part = work / f"{digest}.json", work / f"{digest}.part.json"
         if done.exists():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from cluster_qc.drivers import optimize
 from cluster_qc.drivers.optimize import (
     gradient,
     relax_dft,
@@ -14,7 +17,7 @@ from cluster_qc.drivers.optimize import (
     xtb_hessian,
 )
 from cluster_qc.drivers.scf import run_scf
-from cluster_qc.errors import InputError
+from cluster_qc.errors import InputError, NotConvergedError
 from cluster_qc.model import Cluster, DFTMethod
 from cluster_qc.units import angstrom, electronvolt, wavenumber
 
@@ -89,6 +92,13 @@ def test_dft_relaxes_with_atoms_held_and_says_nothing(water, capfd):
     assert bonds[0] == pytest.approx(bonds[1], abs=5e-3)
     assert relax_dft(water, METHOD, max_steps=1).converged is False
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_scf_without_convergence_has_no_gradient(water, monkeypatch):
+    ground = replace(run_scf(water, METHOD), converged=False)
+    monkeypatch.setattr(optimize, "run_scf", lambda *_, **__: ground)
+    with pytest.raises(NotConvergedError, match="SCF of step 1"):
+        relax_dft(water, METHOD)
 
 
 def test_open_shells_are_refused():

@@ -96,3 +96,5 @@ def test_charge_and_multiplicity_survive_a_file(tmp_path):
     (tmp_path / "plain.xyz").write_text("1\nhelium\nHe 0 0 0\n")
     assert stated_charge(tmp_path / "plain.xyz") == (None, None)
     assert read_xyz(tmp_path / "plain.xyz").charge == 0
+    (tmp_path / "odd.xyz").write_text("1\ncharge=0.5 discharge=3\nHe 0 0 0\n")
+    assert stated_charge(tmp_path / "odd.xyz") == (None, None)

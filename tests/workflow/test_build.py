@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,21 @@ def test_an_interrupted_relaxation_goes_on_from_its_last_geometry(tmp_path, monk
     monkeypatch.setattr(optimize, "relax_xtb", whole)
     assert cqc.build_cluster(core, "S=CN", limit=1, directory=tmp_path)[0].converged
     assert not list((tmp_path / ".work").glob("*.part.json"))
+
+
+def test_a_candidate_that_became_another_molecule_is_left_out(tmp_path, monkeypatch):
+    from cluster_qc.drivers import optimize
+
+    whole = optimize.relax_xtb
+
+    def broken(cluster, **options):
+        moved = np.array(cluster.coords)
+        moved[-1] += 20.0  # a hydrogen leaves
+        return replace(whole(cluster, **options), cluster=cluster.with_coords(moved))
+
+    monkeypatch.setattr(optimize, "relax_xtb", broken)
+    with pytest.raises(InputError, match="no candidate kept its bonds"):
+        cqc.build_cluster(cqc.read_xyz(CORE, charge=0), "S=CN", limit=1, directory=tmp_path)
 
 
 def test_without_relaxing_there_is_no_energy():
