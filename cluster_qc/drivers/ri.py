@@ -18,7 +18,9 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,14 @@ from pyscf.scf import _vhf
 
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.errors import InputError, StorageError
+from cluster_qc.provenance import threads
 
 Progress = Callable[[float | None, str], None]
 Single = NDArray[np.float32]
 Real = NDArray[Any]  # single on disk, double in memory
 Double = NDArray[np.float64]
 
-_ROWS = 24  # AOs in a block, at least
+_ROWS = 48  # AOs in a block, at least
 _BUILD_BYTES = 1200 * 2**20  # integrals in flight while building
 _READ_BYTES = 300 * 2**20  # half-transformed tensor in flight while contracting
 WORKING_BYTES = _BUILD_BYTES + 3 * _READ_BYTES
@@ -124,19 +127,19 @@ class RITensor:
 
     def _build_on_disk(self, progress: Progress | None) -> None:
         assert self._path is not None
-        partial = self._path.with_suffix(".partial")
+        unfinished = self._path.with_suffix(".partial")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            self._file = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
             try:
                 os.posix_fallocate(self._file, 0, self.nbytes)
                 self._build(progress)
                 os.fsync(self._file)
             finally:
                 os.close(self._file)
-            partial.rename(self._path)
+            unfinished.rename(self._path)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise StorageError(
                 f"cannot write the three-index tensor to {self._path}: {error.strerror}",
                 why=f"it needs {self.nbytes / 2**30:.1f} GiB on disk",
@@ -216,95 +219,112 @@ class RITensor:
     # -- contractions ----------------------------------------------------------------------------------------------
 
     def half_transformed(self, orbitals: Double, *, precise: bool = False) -> Iterator[tuple[int, int, Real]]:
-        """Yield (p0, p1, Y) with Y[P, mu, i] = sum_nu B[P, mu, nu] C[nu, i], shape (p1 - p0, nao, n).
+        """Yield (p0, p1, Y) with Y[mu, P, i] = sum_nu B[P, mu, nu] C[nu, i], shape (nao, p1 - p0, n).
 
         `precise` computes in double precision whatever B is stored in.
         """
-        for p0, p1, half, _blocks in self._half_transformed(orbitals, precise):
+        for p0, p1, half, _pairs, _pool in self._half_transformed(orbitals, precise):
             yield p0, p1, half
 
     def _half_transformed(
         self, orbitals: Double, precise: bool
-    ) -> Iterator[tuple[int, int, Real, dict[tuple[int, int], Real]]]:
+    ) -> Iterator[tuple[int, int, Real, dict[tuple[int, int], Real], ThreadPoolExecutor]]:
         dtype = np.float64 if precise else self.dtype
         c = np.ascontiguousarray(orbitals, dtype=dtype)
         n = c.shape[1]
-        for p0, p1 in self._chunks(n):
-            half = np.empty((p1 - p0, self.nao, n), dtype=dtype)
-            pairs = self._read(p0, p1, dtype)
-            for i, rows in enumerate(self._blocks):
-                gathered = np.empty((p1 - p0, len(rows), len(self._columns[i])), dtype=dtype)
-                start = 0
-                for j in self._partners[i]:
-                    stop = start + len(self._blocks[j])
-                    gathered[:, :, start:stop] = pairs[i, j] if j <= i else pairs[j, i].transpose(0, 2, 1)
-                    start = stop
-                product = gathered.reshape(-1, len(self._columns[i])) @ c[self._columns[i]]
-                half[:, rows.aos] = product.reshape(p1 - p0, len(rows), n)
-            yield p0, p1, half, pairs
+        workers = threads()
+        with ThreadPoolExecutor(workers) as pool:
+            for p0, p1, pairs in self._passes(n, dtype):
+                half = np.empty((self.nao, p1 - p0, n), dtype=dtype)
+                for i, rows in enumerate(self._blocks):
+                    gathered = np.empty((p1 - p0, len(rows), len(self._columns[i])), dtype=dtype)
+                    shares = [slice(k, None, workers) for k in range(workers)]
+                    list(pool.map(partial(self._gather, gathered, pairs, i), shares))
+                    product = gathered.reshape(-1, gathered.shape[2]) @ c[self._columns[i]]
+                    turned = product.reshape(p1 - p0, len(rows), n).transpose(1, 0, 2)
+                    list(pool.map(partial(_copy, half[rows.aos], turned), shares))
+                yield p0, p1, half, pairs, pool
+
+    def _gather(self, result: Real, pairs: dict[tuple[int, int], Real], i: int, share: slice) -> None:
+        """What block i has of B beside all its partners, (p1 - p0, rows, columns), for a share of the first axis."""
+        start = 0
+        for j in self._partners[i]:
+            stop = start + len(self._blocks[j])
+            part = pairs[i, j] if j <= i else pairs[j, i].transpose(0, 2, 1)
+            result[share, :, start:stop] = part[share]
+            start = stop
+
+    def _passes(self, n: int, dtype: Any) -> Iterator[tuple[int, int, dict[tuple[int, int], Real]]]:
+        """Yield (p0, p1, B[p0:p1] by pairs of blocks); what is on disk is read while the last part is worked on."""
+        chunks = list(self._chunks(n))
+        with ThreadPoolExecutor(1) as reader:
+            ahead = reader.submit(self._read, *chunks[0], dtype)
+            for (p0, p1), following in zip(chunks, [*chunks[1:], None], strict=True):
+                pairs = ahead.result()
+                if following is not None:
+                    ahead = reader.submit(self._read, *following, dtype)
+                yield p0, p1, pairs
 
     def _chunks(self, n: int) -> Iterator[tuple[int, int]]:
         chunk = max(1, min(self.naux, _MAX_CHUNK, _READ_BYTES // (4 * self.nao * max(1, n))))
         for p0 in range(0, self.naux, chunk):
             yield p0, min(p0 + chunk, self.naux)
 
-    def coulomb(self, density: Double, *, precise: bool = False) -> Double:
-        """J[mu, nu] of a symmetric density matrix, (nao, nao); `precise` as in `half_transformed`."""
-        dtype = np.float64 if precise else self.dtype
+    def coulomb(self, density: Double) -> Double:
+        """J[mu, nu] of a symmetric density matrix, (nao, nao), in double precision."""
         result = np.zeros((self.nao, self.nao))
-        weights = self._weights(density, dtype)
-        for p0, p1 in self._chunks(1):
-            self._add_coulomb(result, weights, self._read(p0, p1, dtype))
+        weights = self._weights(density)
+        with ThreadPoolExecutor(threads()) as pool:
+            for _, _, pairs in self._passes(1, self.dtype):
+                self._add_coulomb(result, weights, pairs, pool)
         return _symmetric(result)
 
-    def _weights(self, density: Double, dtype: Any) -> dict[tuple[int, int], Real]:
-        """The density by pairs of blocks, flat, both triangles in one; that of diagonal blocks always in double."""
+    def _weights(self, density: Double) -> dict[tuple[int, int], Double]:
+        """The density by pairs of blocks, flat, both triangles in one."""
         return {
-            (i, j): ((1.0 if i == j else 2.0) * density[self._blocks[i].aos, self._blocks[j].aos])
-            .reshape(-1)
-            .astype(np.float64 if i == j else dtype)
+            (i, j): (1.0 if i == j else 2.0) * density[self._blocks[i].aos, self._blocks[j].aos].reshape(-1)
             for i, j in self._pairs
         }
 
     def _add_coulomb(
-        self, result: Double, weights: dict[tuple[int, int], Real], pairs: dict[tuple[int, int], Real]
+        self,
+        result: Double,
+        weights: dict[tuple[int, int], Double],
+        pairs: dict[tuple[int, int], Real],
+        pool: ThreadPoolExecutor,
     ) -> None:
         """Add these fitting functions' part to the lower triangle of blocks.
 
-        The Coulomb energy is so large that its rounding in single precision (1e-4 hartree at 44 atoms) would drown the
-        convergence: diagonal blocks, where it comes from, and all sums run in double, and coefficients go in two parts.
+        In double precision: the Coulomb energy is so large that its rounding in single (1e-4 hartree at 44 atoms) would
+        drown the convergence.
         """
-        flat = {
-            (i, j): values.reshape(len(values), -1).astype(np.float64 if i == j else values.dtype, copy=False)
-            for (i, j), values in pairs.items()
-        }
-        fitted = np.zeros(len(next(iter(flat.values()))))
-        for pair, values in flat.items():
-            fitted += values @ weights[pair]
-        high = fitted.astype(np.float32)
-        split = np.stack([high, (fitted - high).astype(np.float32)])
-        for (i, j), values in flat.items():
-            rows, columns = self._blocks[i], self._blocks[j]
-            whole = values.dtype == np.float64
-            part = fitted @ values if whole else (split @ values).sum(axis=0, dtype=np.float64)
-            result[rows.aos, columns.aos] += part.reshape(len(rows), len(columns))
+
+        def double(pair: tuple[int, int]) -> Double:  # small enough to stay in the cache
+            return pairs[pair].reshape(len(pairs[pair]), -1).astype(np.float64, copy=False)
+
+        fitted = sum(pool.map(lambda pair: double(pair) @ weights[pair], self._pairs))
+
+        def add(pair: tuple[int, int]) -> None:
+            rows, columns = (self._blocks[k].aos for k in pair)
+            result[rows, columns] += (fitted @ double(pair)).reshape(result[rows, columns].shape)
+
+        list(pool.map(add, self._pairs))
 
     def coulomb_exchange(
         self, orbitals: Double, occupations: Double, *, precise: bool = False
     ) -> tuple[Double, Double]:
         """J and K of the density sum_i n_i C_i C_i^T in one pass over B; n may be negative.
 
-        `orbitals` (nao, n), `occupations` (n,), `precise` as in `half_transformed`.
+        `orbitals` (nao, n), `occupations` (n,), `precise` as in `half_transformed`; J is always in double precision.
         """
         order = np.argsort(occupations < 0, kind="stable")  # positive ones first
         positive = int((occupations >= 0).sum())
         scaled = (orbitals * np.sqrt(np.abs(occupations)))[:, order]
-        weights = self._weights((orbitals * occupations) @ orbitals.T, np.float64 if precise else self.dtype)
+        weights = self._weights((orbitals * occupations) @ orbitals.T)
         coulomb, exchange = np.zeros((self.nao, self.nao)), np.zeros((self.nao, self.nao))
-        for _, _, half, pairs in self._half_transformed(scaled, precise):
-            self._add_coulomb(coulomb, weights, pairs)
-            rows = half.transpose(1, 0, 2)
-            for part, sign in ((rows[:, :, :positive], 1.0), (rows[:, :, positive:], -1.0)):
+        for _, _, half, pairs, pool in self._half_transformed(scaled, precise):
+            self._add_coulomb(coulomb, weights, pairs, pool)
+            for part, sign in ((half[:, :, :positive], 1.0), (half[:, :, positive:], -1.0)):
                 if part.shape[2]:
                     flat = part.reshape(self.nao, -1)
                     exchange += sign * (
@@ -395,6 +415,10 @@ def _overlapping(mole: Any, blocks: list[Block]) -> list[tuple[int, int]]:
         for j, columns in enumerate(blocks[: i + 1])
         if i == j or bound[slice(*rows.shells), slice(*columns.shells)].max() > _NEGLIGIBLE
     ]
+
+
+def _copy(target: Real, source: Real, share: slice) -> None:
+    target[share] = source[share]
 
 
 def _indices(block: Block) -> NDArray[np.intp]:

@@ -25,10 +25,11 @@ Matrix = NDArray[np.float64]
 Ions = tuple[tuple[tuple[int, ...], int], ...]
 
 _COARSE_GRID = 1
-# Orbital gradients to reach before the method's own grid, and before double precision; the energy itself carries the
-# rounding of single precision until then.
-_COARSE_GRADIENT = 1e-2
-_SINGLE_GRADIENT = 4e-6  # a root of the number of orbital pairs
+_COARSE_GRADIENT = 1e-2  # orbital gradient to reach before the method's own grid
+_TIGHTER = 1 / 3  # of PySCF's threshold for the orbital gradient, whose extra cycle at the end is spared
+_SINGLE_NOISE = (
+    1.5e-7  # orbital gradient left by exchange in single precision, a root of the number of orbital pairs
+)
 _GRID_SHARE = 0.3  # of the free memory, for AO values on the grid
 _SETTLED = 0.15  # orbital gradient below which the first level shift is taken away
 
@@ -94,12 +95,16 @@ def run_scf(
         )
     cycles = [state.cycles]
 
+    mf.diis = scf.diis.CDIIS(mf)
+    fock: list[Matrix] = []  # of the last density, without extrapolation
+    converged_gradient = _TIGHTER * np.sqrt(method.conv_tol)
+
     def attempt(
         label: str, max_cycle: int, start: Any, gradient: float | None = None, **settings: Any
     ) -> bool:
         mf.conv_tol = method.conv_tol if gradient is None else 1.0
-        mf.conv_tol_grad = gradient
-        mf.conv_check = label not in ("coarse", "single")  # spare an evaluation that the next attempt repeats
+        mf.conv_tol_grad = gradient or converged_gradient
+        mf.conv_check = label == "level shift"  # an evaluation that the orbitals without a shift need
         mf.max_cycle = max_cycle
         for key, value in settings.items():
             setattr(mf, key, value)
@@ -113,6 +118,7 @@ def run_scf(
                 f"SCF {label} cycle {environment.get('cycle', -1) + 1}  E = {environment['e_tot']:.8f}  "
                 f"|g| = {environment['norm_gorb']:.1e}",
             )
+            fock[:] = [environment["fock"]]
             state.write(environment["mo_coeff"], environment["mo_occ"], cycles[0])
 
         mf.callback = callback
@@ -120,8 +126,11 @@ def run_scf(
         return bool(mf.converged)
 
     plain = {"level_shift": 0.0, "damp": 0.0, "diis_start_cycle": 1}
+    # On another grid or in another precision the Fock matrices seen so far still say where the minimum is.
+    onward = {**plain, "diis_start_cycle": 0}
     shifted = {"level_shift": 0.3, "damp": 0.3, "diis_start_cycle": 4}
     is_dft = method.functional.lower() != "hf"
+    with_exchange = not is_dft or bool(mf._numint.libxc.is_hybrid_xc(method.functional))
     # Charge flows back from the ions; without a level shift the first steps would overshoot and swing.
     careful = cluster.ions and guess is None and state.cycles == 0
     first = shifted if careful else plain
@@ -131,32 +140,52 @@ def run_scf(
             remarks.append(
                 "plain DIIS did not converge on the coarse grid; level shift 0.3 and damping 0.3 followed"
             )
+            mf.diis = scf.diis.CDIIS(mf)
             attempt("level shift", method.max_cycle, density, _COARSE_GRADIENT, **shifted)
         density = mf.make_rdm1()
-        first = plain
+        first = onward
     state.final = True
     if is_dft:
         _set_grid(mf, method.grid_level)
-    if tensors.get().dtype == np.float32 and not state.double:
+    done = False
+    if not state.double and with_exchange and tensors.get().dtype == np.float32:
         nocc = mole.nelectron // 2
-        single = _SINGLE_GRADIENT * np.sqrt(nocc * (mole.nao - nocc))
-        attempt("single", min(25, method.max_cycle), density, single, **first)
+        noise = _SINGLE_NOISE * np.sqrt(nocc * (mole.nao - nocc))
+        attempt("single", min(25, method.max_cycle), density, max(converged_gradient, noise), **first)
         density = mf.make_rdm1()
-        first = plain
+        first = onward
+        precision.double = state.double = True
+        done = _confirm(mf, density, fock, np.sqrt(method.conv_tol))
+        report(None, f"SCF double precision  E = {mf.e_tot:.8f}")
     precision.double = state.double = True
-    if not attempt("final", method.max_cycle, density, **first):
+    if not done and not attempt("final", method.max_cycle, density, **first):
         remarks.append("plain DIIS did not converge; level shift 0.3 with damping 0.3 followed")
+        mf.diis = scf.diis.CDIIS(mf)
         attempt("level shift", method.max_cycle, mf.make_rdm1(), **shifted)
         if not mf.converged:
             remarks.append("second-order SCF followed")
             mf = _second_order(mf, method, report)
+            fock.clear()
+    if fock:  # orbitals of the last density that diagonalise its own Fock matrix
+        mf.mo_energy, mf.mo_coeff = mf.canonicalize(mf.mo_coeff, mf.mo_occ, fock[0])
     if not mf.converged:
         remarks.append(f"SCF NOT CONVERGED to {method.conv_tol:g} hartree in {cycles[0]} cycles")
     return _ground_state(cluster, method, mole, mf, cycles[0], tuple(remarks))
 
 
+def _confirm(mf: Any, density: Any, fock: list[Matrix], gradient: float) -> bool:
+    """Energy and Fock matrix of a density that converged in single precision; whether double agrees that it did."""
+    potential = mf.get_veff(mf.mol, density)
+    mf.e_tot = mf.energy_tot(density, mf.get_hcore(), potential)
+    fock[:] = [mf.get_fock(vhf=potential, dm=density)]
+    mf.converged = bool(
+        mf.converged and np.linalg.norm(mf.get_grad(mf.mo_coeff, mf.mo_occ, fock[0])) < gradient
+    )
+    return bool(mf.converged)
+
+
 class _Precision:
-    """Whether Coulomb and exchange matrices are computed in double; single is enough until the last cycles."""
+    """Whether exchange matrices are computed in double precision."""
 
     double = False
 
@@ -205,9 +234,7 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
             both = [tensor.coulomb_exchange(*factors(d), precise=precision.double) for d in flat]
             vj, vk = (np.asarray(matrices).reshape(densities.shape) for matrices in zip(*both, strict=True))
         elif with_j:
-            vj = np.asarray([tensor.coulomb(d, precise=precision.double) for d in flat]).reshape(
-                densities.shape
-            )
+            vj = np.asarray([tensor.coulomb(d) for d in flat]).reshape(densities.shape)
         return vj, vk
 
     mf.get_jk = get_jk

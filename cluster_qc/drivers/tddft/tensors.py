@@ -87,11 +87,11 @@ def exchange_tensors(
     c = both.astype(tensor.dtype)
     flat_lower = lower[0] * nvir + lower[1]
     for p0, p1, half in tensor.half_transformed(both):
-        rows = np.matmul(c[:, :nocc].T, half)
-        ij[p0:p1] = rows[:, :, :nocc]
-        ia[p0:p1] = rows[:, :, nocc:]
-        square = np.matmul(c[:, nocc:].T, half[:, :, nocc:]).reshape(p1 - p0, -1)
-        ab[p0:p1] = square[:, flat_lower]
+        rows = np.tensordot(c[:, :nocc], half, (0, 0))  # (nocc, p1 - p0, nocc + nvir)
+        ij[p0:p1] = rows[:, :, :nocc].transpose(1, 0, 2)
+        ia[p0:p1] = rows[:, :, nocc:].transpose(1, 0, 2)
+        square = np.tensordot(c[:, nocc:], half[:, :, nocc:], (0, 0)).transpose(1, 0, 2)
+        ab[p0:p1] = square.reshape(p1 - p0, -1)[:, flat_lower]
         progress(p1 / naux, f"response tensors {100 * p1 // naux} %")
     progress(None, "natural auxiliary functions")
     direct_rank, crossed_rank = (math.ceil(x * naux) for x in MODEL_RANK)
@@ -113,7 +113,7 @@ def coulomb_tensor(tensor: RITensor, occupied: Double, virtual: Double) -> Singl
     ia = np.empty((tensor.naux, occupied.shape[1], virtual.shape[1]), dtype=np.float32)
     c = virtual.astype(tensor.dtype)
     for p0, p1, half in tensor.half_transformed(occupied):
-        ia[p0:p1] = np.matmul(half.transpose(0, 2, 1), c)
+        ia[p0:p1] = np.tensordot(half, c, (0, 0)).astype(np.float32)
     return ia
 
 
