@@ -59,5 +59,5 @@ def tensor_key(mole: Any, method: DFTMethod, omega: float) -> str:
     digest.update(np.ascontiguousarray(mole.atom_coords()).tobytes())
     digest.update(np.ascontiguousarray(mole._bas).tobytes())
     digest.update(np.ascontiguousarray(mole._env[20:]).tobytes())
-    digest.update(f"{method.auxiliary_basis} {omega} {mole.cart} 3".encode())
+    digest.update(f"{method.auxiliary_basis} {omega} {mole.cart} 4".encode())
     return digest.hexdigest()[:16]

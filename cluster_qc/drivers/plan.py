@@ -106,8 +106,8 @@ def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod, free: in
     double, keep = ri.storage(pairs * naux, free)
     tensor = pairs * naux * (8 if double else 4)
     base = _BASE + 8.0 * _SCRATCH_MATRICES * nao**2 + (tensor if keep else 0)
-    peak = base + ri.WORKING_BYTES
     nocc = mole.nelectron // 2
+    peak = base + ri.working_bytes(nao, naux, pairs, nocc)
     seconds = _START_S + _EXCHANGE_S * naux * nao**2 * nocc + _GRID_S * cluster.natom * nao
     for method in states:
         if method.nstates is not None and method.nstates > nocc * (nao - nocc):

@@ -84,7 +84,7 @@ def exchange_tensors(
     ia = np.empty((naux, nocc, nvir), dtype=np.float32)
     ab = np.empty((naux, len(lower[0])), dtype=np.float32)
     both = np.hstack([occupied, virtual])
-    c = both.astype(tensor.dtype)
+    c = both[tensor.order].astype(tensor.dtype)
     flat_lower = lower[0] * nvir + lower[1]
     for p0, p1, half in tensor.half_transformed(both):
         rows = np.tensordot(c[:, :nocc], half, (0, 0))  # (nocc, p1 - p0, nocc + nvir)
@@ -111,7 +111,7 @@ def exchange_tensors(
 def coulomb_tensor(tensor: RITensor, occupied: Double, virtual: Double) -> Single:
     """The `ia` tensor alone, (naux, nocc, nvir)."""
     ia = np.empty((tensor.naux, occupied.shape[1], virtual.shape[1]), dtype=np.float32)
-    c = virtual.astype(tensor.dtype)
+    c = virtual[tensor.order].astype(tensor.dtype)
     for p0, p1, half in tensor.half_transformed(occupied):
         ia[p0:p1] = np.tensordot(half, c, (0, 0)).astype(np.float32)
     return ia

@@ -1,0 +1,63 @@
+"""The fitting basis of the resolution of the identity and its Coulomb metric."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from pyscf import df
+
+from cluster_qc.errors import InputError
+
+Double = NDArray[np.float64]
+
+_DEPENDENT = 1e-7  # eigenvalue of the metric below which a fitting function is dropped, as in PySCF
+
+
+def auxiliary_mole(mole: Any, name: str) -> Any:
+    """The fitting functions of a molecule, as a PySCF molecule.
+
+    Raises
+    ------
+    InputError
+        If the fitting basis is unknown or has no functions for an element.
+    """
+    try:
+        with warnings.catch_warnings():  # PySCF's hint at other packages' basis sets
+            warnings.simplefilter("ignore")
+            return df.addons.make_auxmol(mole, name)
+    except (KeyError, RuntimeError, OSError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"the auxiliary basis {name!r} is unknown or lacks one of the cluster's elements",
+            why="Coulomb and exchange integrals are fitted in it",
+            fix='use "def2-universal-jkfit", which covers H to Rn',
+        ) from error
+
+
+class Metric:
+    """L^-1 of the Coulomb metric, or s^-1/2 V^T of its eigenvectors where it is nearly singular (erf integrals)."""
+
+    def __init__(self, mole: Any, auxiliary: Any, omega: float) -> None:
+        with mole.with_range_coulomb(omega), auxiliary.with_range_coulomb(omega):
+            metric = auxiliary.intor("int2c2e", hermi=1)
+        self._factor: Double | None = None
+        self._inverse_root: Double | None = None
+        try:
+            self._factor = np.asfortranarray(scipy.linalg.cholesky(metric, lower=True))
+            self.rank = len(metric)
+        except scipy.linalg.LinAlgError:
+            values, vectors = scipy.linalg.eigh(metric)
+            keep = values > _DEPENDENT
+            self._inverse_root = np.asfortranarray(vectors[:, keep] / np.sqrt(values[keep]))
+            self.rank = int(keep.sum())
+
+    def solve(self, integrals: Double) -> Double:
+        """Integrals (npair, naux), C order, perhaps overwritten, to (npair, rank)."""
+        if self._factor is not None:
+            solved = scipy.linalg.blas.dtrsm(1.0, self._factor, integrals.T, lower=1, overwrite_b=1)
+            return np.asarray(solved).T
+        assert self._inverse_root is not None
+        return np.asarray(integrals @ self._inverse_root)
