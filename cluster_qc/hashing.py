@@ -13,7 +13,7 @@ import numpy as np
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
 
-REVISIONS: Mapping[str, int] = {"scf": 1, "singlets": 2, "triplets": 1}
+REVISIONS: Mapping[str, int] = {"scf": 2, "singlets": 2, "triplets": 1}
 """Part of each input hash: raise a step's number when the same input must give different numbers from now on."""
 
 

@@ -25,6 +25,7 @@ Keep = Callable[[Cluster, str], None]
 XTB = "GFN2-xTB"
 _FORCE = electronvolt / angstrom
 _STEP = 0.005 * angstrom
+_LONGEST_STEP = 0.15  # angstrom; along the soft shear of a rhombus of metals longer ones overshoot
 _SILENT = """[loggers]
 keys=root
 [handlers]
@@ -210,7 +211,7 @@ def relax_dft(
         try:
             geometric.optimize.run_optimizer(
                 customengine=engine, input=str(Path(folder) / "cluster"), check=0, coordsys="tric", logIni=str(log),
-                maxiter=max_steps, hessian=f"file:{hessian}", convergence_set="GAU",
+                maxiter=max_steps, hessian=f"file:{hessian}", tmax=_LONGEST_STEP, convergence_set="GAU",
                 convergence_energy=5e-6, convergence_drms=6e-3, convergence_dmax=1.5e-2, **constraints,
             )  # fmt: skip
         except geometric.errors.GeomOptNotConvergedError:

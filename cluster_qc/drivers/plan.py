@@ -12,6 +12,7 @@ import numpy as np
 from cluster_qc.drivers import ri
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import build_mole
+from cluster_qc.drivers.scf import GRID_SHARE
 from cluster_qc.drivers.tddft.tensors import required_bytes
 from cluster_qc.errors import InputError, ResourceError
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
@@ -59,7 +60,7 @@ class Plan:
         return (
             f"{self.nao} basis functions, {self.naux} fitting functions: three-index integrals of "
             f"{self.tensor / _GIB:.1f} GiB {where}; needs about {self.memory / _GIB:.1f} GiB of memory, "
-            f"{self.free / _GIB:.1f} GiB are free"
+            f"{self.free / _GIB:.1f} GiB are free, of which values on the grid may take {GRID_SHARE:.0%}"
         )
 
     def wall_time_s(self, cores: int) -> float:

@@ -30,7 +30,8 @@ _TIGHTER = 1 / 3  # of PySCF's threshold for the orbital gradient, whose extra c
 _SINGLE_NOISE = (
     1.5e-7  # orbital gradient left by exchange in single precision, a root of the number of orbital pairs
 )
-_GRID_SHARE = 0.3  # of the free memory, for AO values on the grid
+GRID_SHARE = 0.3
+"""Of the free memory, for AO values that are kept on the grid."""
 _SETTLED = 0.15  # orbital gradient below which the first level shift is taken away
 
 
@@ -249,7 +250,7 @@ def _set_grid(mf: Any, level: int) -> None:
     mf.grids.level = level
     mf.grids.verbose = 0
     if mf.mol.spin == 0 and mf._numint._xc_type(mf.xc) in ("LDA", "GGA"):
-        mf._numint.nr_rks = LocalXC(mf.mol, memory_limit=_GRID_SHARE * available_bytes())
+        mf._numint.nr_rks = LocalXC(mf.mol, memory_limit=GRID_SHARE * available_bytes())
 
 
 def _transferred(guess: GroundState, overlap: Matrix, mole: Any) -> Matrix:
