@@ -32,7 +32,6 @@ from cluster_qc.errors import StorageError
 from cluster_qc.provenance import threads
 
 Progress = Callable[[float | None, str], None]
-Single = NDArray[np.float32]
 Real = NDArray[Any]  # single on disk, double in memory
 Double = NDArray[np.float64]
 
