@@ -32,6 +32,11 @@ def atomic_number(symbol: str) -> int:
         ) from None
 
 
+def is_element(symbol: str) -> bool:
+    """True for the symbol of an element, in its usual spelling."""
+    return symbol in _NUMBERS
+
+
 def is_metal(symbol: str) -> bool:
     """True for metals; metalloids that act as ligand atoms (B, Si, Ge, As, Te) are not counted as metals."""
     atomic_number(symbol)

@@ -1,6 +1,6 @@
 """From files and drawings to a checked molecule."""
 
-from cluster_qc.structure.chirality import cip_labels, cip_report, core_handedness
+from cluster_qc.structure.chirality import Stereocentre, cip_labels, core_handedness, stereocentres
 from cluster_qc.structure.cif import CrystalReport, inspect_cif, read_cif
 from cluster_qc.structure.connectivity import bonds, find_fragments, split_ligands
 from cluster_qc.structure.geometry import (
@@ -18,10 +18,10 @@ __all__ = [
     "CrystalReport",
     "MetalAngle",
     "MetalDistance",
+    "Stereocentre",
     "bonds",
     "build_m2m2_cluster",
     "cip_labels",
-    "cip_report",
     "core_handedness",
     "expected_charge",
     "find_fragments",
@@ -33,5 +33,6 @@ __all__ = [
     "read_cif",
     "read_xyz",
     "split_ligands",
+    "stereocentres",
     "write_xyz",
 ]

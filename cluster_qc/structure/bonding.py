@@ -44,6 +44,11 @@ def longest_bond(first: str, second: str) -> float:
     return radii + TOLERANCE
 
 
+def overlap_distance(first: str, second: str) -> float:
+    """Below this distance in angstrom two atoms are on top of each other."""
+    return 0.55 * float(covalent_radii[atomic_numbers[first]] + covalent_radii[atomic_numbers[second]])
+
+
 def bonded_pairs(symbols: Sequence[str], positions: FloatArray) -> list[tuple[int, int]]:
     """Bonded pairs (i < j) among points in angstrom.
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.model.elements import atomic_number
-from cluster_qc.structure.bonding import bonded_pairs, bonds, is_cluster_metal
+from cluster_qc.structure.bonding import bonded_pairs, bonds, is_cluster_metal, overlap_distance
 from cluster_qc.structure.connectivity import split_ligands
 from cluster_qc.structure.ions import METAL_CHARGES, expected_charge, ligand_charge
 from cluster_qc.structure.molecule import Molecule, hill_formula
@@ -24,6 +26,16 @@ _OTHER_STATES = {
     "Sn": (4,), "Pb": (4,), "Hg": (1,),
 }  # fmt: skip
 """Oxidation states met besides `METAL_CHARGES`."""
+_KNOWN_IONS = {
+    "AuBr4": -1, "AuCl4": -1, "Br4Cu": -2, "Cl4Co": -2, "Cl4Cu": -2, "Cl4Mn": -2, "Cl4Ni": -2, "Cl6Pd": -2, "Cl6Pt": -2,
+    "Cl6Sb": -1, "Cl6Sn": -2, "F6Nb": -1, "F6Sb": -1, "F6Ta": -1, "F6Ti": -2, "F6Zr": -2,
+    "CrO4": -2, "Cr2O7": -2, "MnO4": -1, "MoO4": -2, "O4Re": -1, "O4Tc": -1, "O4V": -3, "O4W": -2, "Mo6O19": -2,
+    "Mo8O26": -4, "O19W6": -2, "O32W10": -4, "Mo12O40P": -3, "Mo12O40Si": -4, "O40PW12": -3, "O40SiW12": -4,
+    "B10H10": -2, "B12H12": -2, "B12Cl12": -2, "B12F12": -2, "CH10B9": -1, "CH12B11": -1, "C2H12B9": -1,
+    "C4H22B18Co": -1, "C10H10Co": 1, "C20H30Co": 1,
+}  # fmt: skip
+"""Ions beside clusters (Hill formulae) whose charge no counting of valences gives: other oxidation states, boranes."""
+_HALOGENS = frozenset({"F", "Cl", "Br", "I"})
 _COINAGE = frozenset({"Cu", "Ag", "Au"})
 
 
@@ -123,9 +135,19 @@ def _other_charge(moiety: str, molecule: Molecule) -> int | None:
 
 
 def species_charge(molecule: Molecule) -> int | None:
-    """Usual charge of a species: ions of its metals, closed shells of the rest; a lone O is a water without H sites."""
-    if set(molecule.symbols) == {"O"}:
+    """Usual charge of a species: ions of its metals, closed shells of the rest; a lone O is a water without H sites.
+
+    None where atoms lie on top of each other.
+    """
+    symbols = molecule.symbols
+    if symbols == ("O",):
         return 0
+    if _has_overlap(molecule):
+        return None
+    if molecule.formula in _KNOWN_IONS:
+        return _KNOWN_IONS[molecule.formula]
+    if len(symbols) > 2 and set(symbols) <= _HALOGENS:
+        return -1 if len(symbols) % 2 else None
     if len(molecule.symbols) == 1 and molecule.symbols[0] in METAL_CHARGES:
         return METAL_CHARGES[molecule.symbols[0]]
     if not molecule.nmetal:
@@ -137,6 +159,15 @@ def species_charge(molecule: Molecule) -> int | None:
             continue
         return expected_charge(cluster)
     return None
+
+
+def _has_overlap(molecule: Molecule) -> bool:
+    pairs = bonded_pairs(molecule.symbols, molecule.positions)
+    return any(
+        np.linalg.norm(molecule.positions[i] - molecule.positions[j])
+        < overlap_distance(molecule.symbols[i], molecule.symbols[j])
+        for i, j in pairs
+    )
 
 
 def explain_charge(cluster: Cluster) -> tuple[tuple[IonShare, ...], list[str]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from rdkit import Chem, rdBase
+from rdkit.Chem import rdCIPLabeler
 from rdkit.Geometry import Point3D
 
 from cluster_qc.model import Cluster
@@ -15,6 +17,11 @@ from cluster_qc.structure.bonding import bonds, is_cluster_metal, neighbour_list
 from cluster_qc.structure.connectivity import split_ligands
 from cluster_qc.structure.valence import lewis_structure
 from cluster_qc.units import angstrom
+
+_SMALLEST_CHIRAL = 4
+"""Atoms: three neighbours of a phosphorus or sulfur with its lone pair."""
+_RANKING_STEPS = 1_000_000
+"""Comparisons before the ranking of a ligand's branches gives up, some seconds."""
 
 
 def core_handedness(cluster: Cluster) -> Literal["P", "M"] | None:
@@ -101,14 +108,28 @@ def ligand_molecule(cluster: Cluster, ligand: tuple[int, ...]) -> Chem.Mol | Non
     return molecule
 
 
-def cip_report(cluster: Cluster) -> tuple[list[str], str]:
-    """CIP labels of the ligands' carbon stereocentres, and why there are none if they could not be assigned.
+@dataclass(frozen=True)
+class Stereocentre:
+    """A stereocentre of a ligand."""
 
-    Each ligand is labelled as it is without its metals; labels come in the order of the atoms.
+    atom: int
+    """Index in the cluster, counted from 0."""
+    element: str
+    label: str
+    """R or S; r or s if only mirror images of each other tell its neighbours apart."""
+
+
+def stereocentres(cluster: Cluster) -> tuple[list[Stereocentre], str]:
+    """Stereocentres of the ligands (carbon, phosphorus, sulfur, ...), and why there are none if they were not assigned.
+
+    Each ligand is labelled as it is without its metals, in the order of the atoms: a phosphine's lone pair ranks below
+    its other three neighbours, where the metal itself would rank above them and turn R into S. An atom that is a centre
+    only because it binds a metal (a thioether's sulfur) has no label. The rules are those of the recommendations of
+    2013 as programmed by R. M. Hanson et al., J. Chem. Inf. Model. 58, 1755 (2018), 10.1021/acs.jcim.8b00324.
     """
-    found: list[tuple[int, str]] = []
+    found: list[Stereocentre] = []
     for ligand in split_ligands(cluster):
-        if sum(cluster.symbols[i] == "C" for i in ligand) < 3:
+        if len(ligand) < _SMALLEST_CHIRAL:
             continue
         molecule = ligand_molecule(cluster, ligand)
         if molecule is None:
@@ -116,17 +137,40 @@ def cip_report(cluster: Cluster) -> tuple[list[str], str]:
         try:
             with rdBase.BlockLogs():
                 Chem.SanitizeMol(molecule)
-                Chem.AssignStereochemistryFrom3D(molecule)
+                _read_chirality(molecule)
+                rdCIPLabeler.AssignCIPLabels(molecule, maxRecursiveIterations=_RANKING_STEPS)
         except (ValueError, RuntimeError) as error:
             return [], f"the bond orders of a ligand do not fit ({str(error).strip().splitlines()[0]})"
         found.extend(
-            (ligand[atom.GetIdx()], atom.GetProp("_CIPCode"))
+            Stereocentre(ligand[atom.GetIdx()], atom.GetSymbol(), atom.GetProp("_CIPCode"))
             for atom in molecule.GetAtoms()
-            if atom.GetSymbol() == "C" and atom.HasProp("_CIPCode")
+            if atom.HasProp("_CIPCode")
         )
-    return [label for _, label in sorted(found)], ""
+    return sorted(found, key=lambda centre: centre.atom), ""
+
+
+def _read_chirality(molecule: Chem.Mol) -> None:
+    """Set the chiral tags from the positions.
+
+    RDKit passes over pnictogens with three neighbours and a lone pair; as sulfonium ions, which have the same shape, it
+    reads them.
+    """
+    Chem.AssignStereochemistryFrom3D(molecule)
+    pyramids = [
+        a.GetIdx() for a in molecule.GetAtoms() if a.GetSymbol() in ("P", "As") and a.GetDegree() == 3
+    ]
+    if not pyramids:
+        return
+    probe = Chem.RWMol(molecule)
+    for i in pyramids:
+        probe.GetAtomWithIdx(i).SetAtomicNum(16)
+        probe.GetAtomWithIdx(i).SetFormalCharge(1)
+    Chem.SanitizeMol(probe)
+    Chem.AssignStereochemistryFrom3D(probe)
+    for i in pyramids:
+        molecule.GetAtomWithIdx(i).SetChiralTag(probe.GetAtomWithIdx(i).GetChiralTag())
 
 
 def cip_labels(cluster: Cluster) -> list[str]:
-    """R or S for each carbon stereocentre of the ligands, in the order of the atoms; [] if they cannot be assigned."""
-    return cip_report(cluster)[0]
+    """R or S for each stereocentre of the ligands, in the order of the atoms; [] if they cannot be assigned."""
+    return [centre.label for centre in stereocentres(cluster)[0]]

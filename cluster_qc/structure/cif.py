@@ -10,25 +10,32 @@ from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
 from cluster_qc.model.elements import atomic_number, is_metal
 from cluster_qc.structure.absolute import absolute_structure
-from cluster_qc.structure.bonding import is_cluster_metal
 from cluster_qc.structure.charges import (
-    IonShare,
     crystal_charge,
     explain_charge,
     matching_moiety,
-    may_be_open_shell,
     parse_moieties,
 )
-from cluster_qc.structure.chirality import cip_report, core_handedness
+from cluster_qc.structure.chirality import core_handedness, stereocentres
 from cluster_qc.structure.contacts import metal_contacts
-from cluster_qc.structure.crystal import Crystal, formula_counts, read_crystal
+from cluster_qc.structure.crystal import Crystal, read_crystal
+from cluster_qc.structure.crystal_checks import (
+    composition_warnings,
+    multiplicity_warnings,
+    network_warnings,
+    overlap_warnings,
+    partial_warnings,
+    refuse_guess,
+)
 from cluster_qc.structure.crystal_report import CrystalReport
-from cluster_qc.structure.disorder import FULL, DisorderChoice, check_choice, choose_groups
+from cluster_qc.structure.disorder import DisorderChoice, check_choice, choose_groups
 from cluster_qc.structure.hydrogens import (
     add_hydrogens,
+    added_to_oxygen,
+    completed,
+    has_room,
     missing_hydrogens,
     normalised,
-    room_on_nitrogens,
     whole_formula,
 )
 from cluster_qc.structure.ions import with_parts
@@ -81,23 +88,24 @@ def inspect_cif(
     sites, occupancies, groups, notes = choose_groups(crystal, disorder)
     warnings += notes
     cell = fill_cell(crystal, sites, occupancies)
-    cell, notes, guessed = resolve_overlaps(cell, sites, str(crystal.path), disorder)
+    cell, notes, guessed, clashes = resolve_overlaps(cell, sites, str(crystal.path), disorder)
     warnings += notes
     molecules = assemble(cell)
+    warnings += overlap_warnings(crystal, cell, molecules, sites, clashes)
     chosen = _pick(crystal, molecules, warnings)
-    _refuse_guess(crystal, cell, chosen, sites, guessed)
-    warnings += _partial_warning(cell, chosen, sites)
+    refuse_guess(crystal, cell, chosen, sites, guessed)
+    warnings += partial_warnings(cell, chosen, sites)
     if parse_moieties(crystal.moiety) and matching_moiety(crystal.moiety, chosen.symbols) is None:
         warnings.append(f"{chosen.formula} is none of the moieties that the file names: {crystal.moiety}")
     copies, others = _count(chosen, molecules, crystal.moiety, warnings)
     whole, added, missing = _with_hydrogens(crystal, cell, chosen, molecules, sites, warnings)
-    warnings += _composition_warning(crystal, chosen, whole, missing, molecules)
+    warnings += composition_warnings(crystal, chosen, whole, missing, molecules)
     if normalise_hydrogens:
         whole, moved = normalised(whole)
         warnings.append(f"{moved} C-H, N-H and O-H bonds were set to neutron lengths; other hydrogens stay")
     reason = "was given"
     if charge is None:
-        rest = [molecule for molecule in molecules if molecule.formula != chosen.formula]
+        rest = [completed(molecule) for molecule in molecules if molecule.formula != chosen.formula]
         charge, reason, stated = crystal_charge(crystal.moiety, whole, copies, rest)
         if not stated:
             warnings.append(f"charge {charge:+d} {reason}; give charge= if it is wrong")
@@ -105,10 +113,11 @@ def inspect_cif(
     shares, notes = explain_charge(cluster)
     warnings += [] if missing else notes
     if multiplicity is None:
-        warnings += _multiplicity_warnings(cluster, shares)
-    labels, no_labels = cip_report(cluster)
+        warnings += multiplicity_warnings(cluster, shares)
+    centres, no_labels = stereocentres(cluster)
     if no_labels:
         warnings.append(f"no CIP labels: {no_labels}")
+    warnings += network_warnings(crystal, cell, chosen)
     contacts, no_radii = metal_contacts(cell, chosen)
     if no_radii:
         warnings.append(
@@ -116,7 +125,7 @@ def inspect_cif(
         )
     handedness = core_handedness(cluster)
     verdict, verdict_reason = absolute_structure(crystal.hand, crystal.is_sohncke)
-    if verdict != "as given" and (verdict != "both hands" or labels or handedness):
+    if verdict != "as given" and (verdict != "both hands" or centres or handedness):
         warnings.append(verdict_reason)
     return CrystalReport(
         cluster=cluster,
@@ -135,7 +144,7 @@ def inspect_cif(
         hand=crystal.hand,
         absolute_structure=verdict,
         absolute_reason=verdict_reason,
-        cip=tuple(labels),
+        stereocentres=tuple(centres),
         core_handedness=handedness,
         warnings=tuple(warnings),
     )
@@ -210,37 +219,6 @@ def _pick(crystal: Crystal, molecules: Sequence[Molecule], warnings: list[str]) 
     return best
 
 
-def _refuse_guess(
-    crystal: Crystal,
-    cell: CellAtoms,
-    chosen: Molecule,
-    sites: Sequence[Site],
-    guessed: frozenset[tuple[int, int]],
-) -> None:
-    """Refuse a cluster with atoms that only a guess picked out of many overlapping ones."""
-    labels = [
-        sites[cell.site[i]].label
-        for i in chosen.atoms
-        if (int(cell.site[i]), int(cell.operation[i])) in guessed
-    ]
-    if labels:
-        raise StructureError(
-            f"{crystal.path}: many partly occupied atoms of the cluster overlap ({', '.join(labels)}) and no disorder "
-            "groups tell them apart",
-            kind="disorder",
-            why="which of them belong together cannot be told, and a wrong mixture is a wrong molecule",
-            fix="assign _atom_site_disorder_assembly and _atom_site_disorder_group in the CIF",
-        )
-
-
-def _partial_warning(cell: CellAtoms, chosen: Molecule, sites: Sequence[Site]) -> list[str]:
-    partial = {
-        sites[cell.site[i]].label: float(cell.occupancy[i]) for i in chosen.atoms if cell.occupancy[i] < FULL
-    }
-    told = ", ".join(f"{label} ({share:g})" for label, share in partial.items())
-    return [f"partly occupied atoms of the cluster without an alternative were kept: {told}"] if told else []
-
-
 def _with_hydrogens(
     crystal: Crystal,
     cell: CellAtoms,
@@ -250,12 +228,11 @@ def _with_hydrogens(
     warnings: list[str],
 ) -> tuple[Molecule, int, int]:
     """The cluster with the hydrogens that have no sites, how many were added, and how many could not be."""
-    lacking = missing_hydrogens(crystal, chosen, molecules)
+    lacking, checked = missing_hydrogens(crystal, chosen, molecules)
     if not lacking:
         return chosen, 0, 0
-    checked = bool(crystal.formula_sum) or matching_moiety(crystal.moiety, chosen.symbols) is not None
     whole = None
-    if checked or not room_on_nitrogens(chosen):
+    if checked or not has_room(chosen):
         whole = add_hydrogens(chosen, lacking, [sites[cell.site[i]].attached_hydrogens for i in chosen.atoms])
     text = f"{lacking} hydrogen atoms of the cluster have no sites in the file; "
     if whole is None:
@@ -267,52 +244,16 @@ def _with_hydrogens(
         + (
             ""
             if checked
-            else ", by the geometry of the carbon atoms alone: the file has no formula to check with"
+            else ", by the geometry of the carbon atoms alone: no formula in the file tells their number"
         )
     )
-    return whole, lacking, 0
-
-
-def _composition_warning(
-    crystal: Crystal, chosen: Molecule, whole: Molecule, missing: int, molecules: Sequence[Molecule]
-) -> list[str]:
-    """Compare the atoms of the cell with the sum formula; solvent left out of the model shows here, and lost atoms."""
-    cell: dict[str, float] = defaultdict(float)
-    for molecule in molecules:
-        formula = (
-            whole.formula if molecule.formula == chosen.formula else whole_formula(crystal.moiety, molecule)
+    turned = added_to_oxygen(chosen, whole)
+    if turned:
+        warnings.append(
+            f"{turned} of the added hydrogens are on oxygen; the direction of these O-H bonds is not known, they were "
+            "turned to where most room is"
         )
-        for symbol, count in formula_counts(formula).items():
-            cell[symbol] += count * molecule.weight
-        if molecule.formula == chosen.formula:
-            cell["H"] += missing * molecule.weight
-    metals = [symbol for symbol in crystal.formula_sum if symbol in cell and is_cluster_metal(symbol)]
-    if not metals:
-        return []
-    units = sum(cell[symbol] for symbol in metals) / sum(crystal.formula_sum[symbol] for symbol in metals)
-    differences = []
-    for symbol in sorted({*crystal.formula_sum, *cell}):
-        stated, found = crystal.formula_sum.get(symbol, 0.0), cell.get(symbol, 0.0) / units
-        if abs(found - stated) > max(0.3, 0.01 * stated):
-            differences.append(f"{symbol} {found:.4g} instead of {stated:g}")
-    if not differences:
-        return []
-    return [
-        f"the atoms do not add up to _chemical_formula_sum: {', '.join(differences)} (a solvent left out, or atoms "
-        "lost)"
-    ]
-
-
-def _multiplicity_warnings(cluster: Cluster, shares: Sequence[IonShare]) -> list[str]:
-    if cluster.multiplicity == 2:
-        return [
-            f"{cluster.formula} with charge {cluster.charge:+d} has an odd number of electrons: multiplicity 2 was "
-            "assumed"
-        ]
-    metals = may_be_open_shell(shares)
-    if not metals:
-        return []
-    return [f"{', '.join(metals)} may have unpaired electrons: multiplicity 1 was assumed"]
+    return whole, lacking, 0
 
 
 def _count(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ class DataBlock:
         self.name: str = block.name.strip()
         self._lines = text.split("\n")
         self._entries: dict[str, _Entry] = {}
-        tags: Counter[str] = Counter()
+        repeated: set[str] = set()
         self.empty_tags: list[str] = []
         for item in block:
             if item.pair is not None:
@@ -51,9 +50,14 @@ class DataBlock:
                 continue
             for tag, values in columns:
                 key = _canonical(tag)
-                tags[key] += 1
-                self._entries.setdefault(key, _Entry(values, item.line_number, header))
-        self.repeated_tags = sorted(key for key, count in tags.items() if count > 1)
+                texts = [_given(value) for value in values]
+                known = self.column(key)
+                if any(texts) and any(known) and texts != known:
+                    repeated.add(key)
+                if not any(known):
+                    self._entries[key] = _Entry(values, item.line_number, header)
+        self.repeated_tags = sorted(repeated)
+        """Tags given twice with different values."""
 
     def value(self, tag: str) -> str:
         """Text of a single item, "" where it is absent, "." or "?"."""
@@ -136,7 +140,7 @@ def read_blocks(path: Path) -> tuple[list[DataBlock], list[str]]:
 
 
 def check_tags(data: DataBlock) -> list[str]:
-    """Warnings about tags given twice or without a value.
+    """Warnings about tags given twice with other values or without a value.
 
     Raises
     ------

@@ -9,11 +9,16 @@ import numpy as np
 from ase.data import atomic_numbers, vdw_radii
 from scipy.spatial import cKDTree
 
-from cluster_qc.structure.bonding import bonded_pairs, is_cluster_metal, neighbour_lists
+from cluster_qc.structure.bonding import bonded_pairs, is_cluster_metal, longest_bond, neighbour_lists
 from cluster_qc.structure.molecule import CellAtoms, Molecule, images_near
 
 _BONDS_APART = 3
 """A ligand atom this many bonds from a metal or fewer is close because of the bonds."""
+
+_SECONDARY = 0.35
+_DONORS = frozenset({"N", "O", "F", "P", "S", "Cl", "As", "Se", "Br", "Te", "I"})
+"""Atoms that join metals to chains and nets where they are less than this beyond a bond (angstrom), as the long axes
+of copper(II) and the secondary bonds of lead do."""
 
 _BONDI = frozenset(
     "H He C N O F Ne Si P S Cl Ar As Se Br Kr Te I Xe Ni Cu Zn Pd Ag Cd Pt Au Hg Ga In Tl Sn Pb Li Na K Mg U".split()
@@ -38,6 +43,26 @@ def vdw_sum(first: str, second: str) -> float:
     if first not in _BONDI or second not in _BONDI:
         return math.nan
     return float(vdw_radii[atomic_numbers[first]] + vdw_radii[atomic_numbers[second]])
+
+
+def nearly_bonded(cell: CellAtoms, molecule: Molecule) -> list[tuple[str, float]]:
+    """Metal-donor contacts to neighbours hardly longer than a bond, shortest first: (pair, distance in angstrom)."""
+    metals = [i for i, symbol in enumerate(molecule.symbols) if is_cluster_metal(symbol)]
+    limits = {
+        (m, d): longest_bond(m, d) + _SECONDARY
+        for m in {molecule.symbols[i] for i in metals}
+        for d in _DONORS
+    }
+    atoms, points = images_near(cell, molecule.positions[metals], max(limits.values()))
+    outside = cKDTree(molecule.positions).query(points, distance_upper_bound=0.01)[0] > 0.01
+    found = []
+    for i in metals:
+        distances = np.linalg.norm(points - molecule.positions[i], axis=1)
+        for k in np.flatnonzero(outside):
+            pair = (molecule.symbols[i], cell.symbols[atoms[k]])
+            if distances[k] < limits.get(pair, 0.0):
+                found.append(("...".join(pair), float(distances[k])))
+    return sorted(found, key=lambda contact: contact[1])
 
 
 def metal_contacts(cell: CellAtoms, molecule: Molecule) -> tuple[list[MetalContact], list[str]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cluster_qc.model import Cluster
 from cluster_qc.structure.absolute import AbsoluteStructure, HandParameter
 from cluster_qc.structure.charges import IonShare
+from cluster_qc.structure.chirality import Stereocentre
 from cluster_qc.structure.contacts import RADII_SOURCE, MetalContact
 from cluster_qc.structure.disorder import DisorderChoice, DisorderGroup
 from cluster_qc.structure.geometry import metal_angles, metal_metal_distances
@@ -47,11 +49,16 @@ class CrystalReport:
     absolute_structure: AbsoluteStructure
     """How far the data fix the hand."""
     absolute_reason: str
-    cip: tuple[str, ...]
-    """R or S of each carbon stereocentre of the ligands, in the molecule as it is written."""
+    stereocentres: tuple[Stereocentre, ...]
+    """Stereocentres of the ligands, in the molecule as it is written."""
     core_handedness: str | None
     """P or M of the core, in the molecule as it is written."""
     warnings: tuple[str, ...]
+
+    @property
+    def cip(self) -> tuple[str, ...]:
+        """R or S of each stereocentre of the ligands."""
+        return tuple(centre.label for centre in self.stereocentres)
 
     @property
     def flack(self) -> str | None:
@@ -97,10 +104,16 @@ class CrystalReport:
                 "absolute_structure": self.absolute_structure,
                 "absolute_structure_reason": self.absolute_reason,
                 "cip": list(self.cip),
+                "stereocentres": stereocentre_json(self.stereocentres),
                 "core_handedness": self.core_handedness,
             },
             "warnings": list(self.warnings),
         }
+
+
+def stereocentre_json(centres: Sequence[Stereocentre]) -> list[dict[str, Any]]:
+    """Stereocentres as plain JSON values, atoms counted from 1."""
+    return [{"atom": c.atom + 1, "element": c.element, "label": c.label} for c in centres]
 
 
 def cluster_json(cluster: Cluster, copies_in_cell: int | None) -> dict[str, Any]:

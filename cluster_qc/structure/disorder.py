@@ -26,6 +26,8 @@ FULL = 0.99
 """Occupancy from which an atom counts as always there."""
 
 _PLACE = 2.4
+_SAME_SHARE = 0.03
+"""Occupancies of one group differ by less, between atoms refined alone or rounded."""
 _RIVALS = 1.3
 """Atoms of two groups closer than this (angstrom) make the groups alternatives of each other."""
 
@@ -45,6 +47,8 @@ class DisorderGroup:
     """For negative groups and atoms outside any: True, a part of their symmetry copies or alternatives stays."""
     labels: tuple[str, ...] = ()
     """Labels of its sites."""
+    place: int | None = None
+    """Number of the place, from 1, whose alternatives exclude each other; None as for `group`, and negative groups."""
 
 
 def check_choice(choice: str) -> None:
@@ -66,8 +70,8 @@ def choose_groups(
     crystal
         The data block.
     choice
-        "major": the group of highest mean occupancy, the lowest number if equal; "A" or "B": the first or second group
-        (groups 1 and 2 in most files); "error": refuse any disorder.
+        "major": of each place the group of highest mean occupancy, the lowest number if equal; "A" or "B": of each
+        place the first or second group by number (1 and 2 in most files); "error": refuse any disorder.
 
     Returns
     -------
@@ -85,13 +89,13 @@ def choose_groups(
     full: set[int] = set()
     dropped: set[int] = set()
 
-    def add(group: int | None, members: Sequence[int], kept: bool) -> None:
+    def add(group: int | None, members: Sequence[int], kept: bool, place: int | None = None) -> None:
         mean = _mean([sites[i].occupancy for i in members])
         assembly = "" if group is None else sites[members[0]].assembly
         labels = tuple(sites[i].label for i in members)
-        groups.append(DisorderGroup(assembly, group, mean, len(members), kept, labels))
+        groups.append(DisorderGroup(assembly, group, mean, len(members), kept, labels, place))
 
-    for place in _places(crystal):
+    for number, place in enumerate(_places(crystal), start=1):
         by_group = _by_group(sites, place)
         ranked = sorted(by_group)
         means = {group: _mean([sites[i].occupancy for i in by_group[group]]) or 0.0 for group in ranked}
@@ -99,7 +103,7 @@ def choose_groups(
         if choice in ("A", "B") and len(ranked) > 1:
             taken = ranked[0 if choice == "A" else 1]
         for group in ranked:
-            add(group, by_group[group], group == taken)
+            add(group, by_group[group], group == taken, number)
             if group != taken:
                 dropped.update(by_group[group])
             elif len(ranked) > 1:
@@ -163,8 +167,29 @@ def _places(crystal: Crystal) -> list[list[int]]:
             by_group = _by_group(sites, place)
             total = sum(_mean([sites[i].occupancy for i in part]) or 0.0 for part in by_group.values())
             # Numbers may run on (1 and 2 here, 3 and 4 beside it): more than one atom's worth is more than one place.
-            places.extend(_rival_groups(crystal, by_group) if total > 1.05 and len(by_group) > 2 else [place])
+            running = total > 1.05 and len(by_group) > 2
+            for part in _rival_groups(crystal, by_group) if running else [place]:
+                places.extend(_by_occupancy(sites, part))
     return places
+
+
+def _by_occupancy(sites: Sequence[Site], place: list[int]) -> list[list[int]]:
+    """Split places side by side that use the same two group numbers: 0.6 and 0.4 here, 0.3 and 0.7 there."""
+    ranked = sorted({sites[i].group for i in place})
+    occupancies = [sites[i].occupancy for i in place]
+    if len(ranked) != 2 or None in occupancies:
+        return [place]
+    first = {i: value if sites[i].group == ranked[0] else 1 - value
+             for i, value in zip(place, occupancies, strict=True) if value is not None}  # fmt: skip
+    parts: list[list[int]] = []
+    for i in sorted(place, key=lambda index: first[index]):
+        if parts and first[i] - first[parts[-1][-1]] < _SAME_SHARE:
+            parts[-1].append(i)
+        else:
+            parts.append([i])
+    if any(len({sites[i].group for i in part}) < 2 for part in parts):
+        return [place]
+    return sorted(sorted(part) for part in parts)
 
 
 def _linked(crystal: Crystal, members: Sequence[int], reach: float) -> list[list[int]]:

@@ -16,7 +16,7 @@ from ase.data import atomic_numbers, covalent_radii, vdw_radii
 
 from cluster_qc.errors import StructureError
 from cluster_qc.model.elements import is_metal
-from cluster_qc.structure.bonding import longest_bond
+from cluster_qc.structure.bonding import longest_bond, overlap_distance
 from cluster_qc.structure.disorder import FULL, DisorderChoice, components
 from cluster_qc.structure.molecule import CellAtoms, close_pairs, shortest
 from cluster_qc.structure.sites import Site
@@ -24,6 +24,11 @@ from cluster_qc.structure.sites import Site
 _SHARED, _SHARED_METALS = 0.15, 0.6
 """Two elements closer than this (angstrom), both partly there, share one site; metals may be refined a little apart."""
 _TIE = 0.005
+_CLEARLY = 0.05
+_MOSTLY = 0.51
+"""A negative group that its copies fill further than this is there; not all of many copies need to overlap."""
+_PIECE = 3.0
+"""Sites of one negative group closer than this (angstrom) are of one ion or molecule."""
 _LARGEST_SEARCH = 16
 _TERMINAL = frozenset({"H", "F", "Cl", "Br", "I", "O"})
 
@@ -41,19 +46,19 @@ def exclusive_distance(first: str, second: str) -> float:
 
 def resolve_overlaps(
     cell: CellAtoms, sites: Sequence[Site], where: str, choice: DisorderChoice = "major"
-) -> tuple[CellAtoms, list[str], frozenset[tuple[int, int]]]:
+) -> tuple[CellAtoms, list[str], frozenset[tuple[int, int]], list[tuple[int, int, float]]]:
     """Drop atoms that exclude each other.
 
     Returns
     -------
-    cell, notes, guessed
+    cell, notes, guessed, clashes
         What stays; what was dropped, in words; (site, operation) of atoms where so many overlap that the choice is a
-        guess, good enough for solvent only.
+        guess, good enough for solvent only; fully occupied atoms on top of each other, with their distance (angstrom).
 
     Raises
     ------
     StructureError
-        kind "disorder" if there is no simple choice, kind "overlap" if fully occupied atoms lie on top of each other.
+        kind "disorder" if there is no simple choice.
     """
     cell, notes = _shared_sites(cell, sites, where, choice)
     cell, removed = _symmetry_copies(cell, sites)
@@ -66,10 +71,14 @@ def resolve_overlaps(
         notes.append(
             f"{removed} partly occupied atoms of the cell left out: each too close to one that was kept"
         )
-    cell, removed = _full_atoms(cell, sites, where)
-    if removed:
-        notes.append(f"{removed} atoms of the cell left out: listed twice at the same position")
-    return cell, notes, guessed
+    cell, doubled, covered, clashes = _full_atoms(cell)
+    if doubled:
+        notes.append(f"{doubled} atoms of the cell left out: listed twice at the same position")
+    if covered:
+        notes.append(
+            f"{covered} partly occupied atoms of the cell left out: each on top of a fully occupied one"
+        )
+    return cell, notes, guessed, clashes
 
 
 def _without(cell: CellAtoms, dropped: set[int], weights: np.ndarray | None = None) -> CellAtoms:
@@ -118,42 +127,87 @@ def _shared_sites(
     return _without(cell, {i for i in range(len(weights)) if int(cell.site[i]) in lost}, weights), notes
 
 
-def _clashes(cell: CellAtoms, atoms: Iterable[int]) -> Pairs:
-    """Pairs among these atoms that cannot both be there."""
+def _close(cell: CellAtoms, atoms: Iterable[int]) -> Pairs:
+    """Pairs among these atoms that are bonded or closer."""
     wanted = set(atoms)
     kinds = {cell.symbols[i] for i in wanted}
     if len(wanted) < 2:
         return {}
-    reach = max(exclusive_distance(a, b) for a in kinds for b in kinds)
+    reach = max(max(exclusive_distance(a, b), longest_bond(a, b)) for a in kinds for b in kinds)
+    return {(i, j): distance for i, j, distance in close_pairs(cell, reach) if i in wanted and j in wanted}
+
+
+def _clashes(cell: CellAtoms, atoms: Iterable[int]) -> Pairs:
+    """Pairs among these atoms that cannot both be there."""
     return {
         (i, j): distance
-        for i, j, distance in close_pairs(cell, reach)
-        if i in wanted and j in wanted and distance < exclusive_distance(cell.symbols[i], cell.symbols[j])
+        for (i, j), distance in _close(cell, atoms).items()
+        if distance < exclusive_distance(cell.symbols[i], cell.symbols[j])
     }
 
 
 def _symmetry_copies(cell: CellAtoms, sites: Sequence[Site]) -> tuple[CellAtoms, int]:
-    units: dict[tuple[str, int, int], list[int]] = defaultdict(list)
+    """Of the symmetry copies of one disordered set of atoms, those that cannot be there beside a copy that is kept.
+
+    A set is a negative group, whose copies never bind each other, or partly occupied atoms bonded to each other, as in
+    a toluene about an inversion centre. The sets of highest occupancy come first.
+    """
+    set_of = _disordered_sets(cell, sites)
+    units: dict[tuple[int, int], list[int]] = defaultdict(list)
     for i, index in enumerate(cell.site):
-        if sites[index].group < 0:
-            units[sites[index].assembly, sites[index].group, int(cell.operation[i])].append(i)
+        if int(index) in set_of:
+            units[set_of[int(index)], int(cell.operation[i])].append(i)
     if not units:
         return cell, 0
-    rivals: dict[int, set[int]] = defaultdict(set)
-    for i, j in _clashes(cell, [i for unit in units.values() for i in unit]):
-        rivals[i].add(j)
-        rivals[j].add(i)
-    kept: set[int] = set()
-    dropped: set[int] = set()
+    unit_of = {i: key for key, unit in units.items() for i in unit}
+    rivals: dict[tuple[int, int], set[tuple[int, int]]] = defaultdict(set)
+    for (i, j), distance in _close(cell, unit_of).items():
+        a, b = unit_of[i], unit_of[j]
+        negative = sites[cell.site[i]].group < 0 and sites[cell.site[j]].group < 0
+        copies = a[0] == b[0]
+        limit = exclusive_distance(cell.symbols[i], cell.symbols[j])
+        if copies and negative:
+            limit = max(limit, longest_bond(cell.symbols[i], cell.symbols[j]))
+        if a != b and (copies or negative) and distance < limit:
+            rivals[a].add(b)
+            rivals[b].add(a)
+    share = {key: float(cell.occupancy[unit].mean()) for key, unit in units.items()}
     weights = cell.occupancy.copy()
-    for key in sorted(units):
-        unit = units[key]
-        if any(rivals[i] & kept for i in unit):
-            dropped.update(unit)
-        else:
-            kept.update(unit)
-            weights[unit] = 1.0
+    lost: set[tuple[int, int]] = set()
+    for key in sorted(units, key=lambda key: (-round(share[key], 3), key[1], key[0])):
+        if key in lost:
+            continue
+        out = rivals[key] - lost
+        lost |= out
+        filled = share[key] * (1 + len(rivals[key])) > _MOSTLY and sites[cell.site[units[key][0]]].group < 0
+        gained = 1.0 if filled else sum(share[other] for other in out)
+        weights[units[key]] = np.minimum(1.0, weights[units[key]] + gained)
+    dropped = {i for key in lost for i in units[key]}
     return _without(cell, dropped, weights), len(dropped)
+
+
+def _disordered_sets(cell: CellAtoms, sites: Sequence[Site]) -> dict[int, int]:
+    """Number of the set of each site in a negative group, and of each partly occupied one bonded to others of its kind.
+
+    The sites of a negative group belong together where they lie within one ion or molecule.
+    """
+    partial = {int(index) for index, share in zip(cell.site, cell.occupancy, strict=True) if share < FULL}
+    members = sorted(partial | {int(index) for index in cell.site if sites[index].group < 0})
+    points = np.array([sites[index].position for index in members]).reshape(-1, 3)
+    gaps = shortest(points[:, None] - points[None], cell.matrix)
+    linked: dict[int, set[int]] = {index: set() for index in members}
+    for a, b in zip(*np.nonzero(np.triu(gaps < _PIECE, k=1)), strict=True):
+        one, two = sites[members[a]], sites[members[b]]
+        if (one.assembly, one.group, one.occupancy) != (two.assembly, two.group, two.occupancy):
+            continue
+        if one.group < 0 or gaps[a, b] < longest_bond(one.symbol, two.symbol):
+            linked[members[a]].add(members[b])
+            linked[members[b]].add(members[a])
+    found = {}
+    for number, part in enumerate(components(linked)):
+        if len(part) > 1 or sites[part[0]].group < 0:
+            found.update(dict.fromkeys(part, number))
+    return found
 
 
 def _partial_atoms(cell: CellAtoms) -> tuple[CellAtoms, int, frozenset[tuple[int, int]]]:
@@ -169,7 +223,8 @@ def _partial_atoms(cell: CellAtoms) -> tuple[CellAtoms, int, frozenset[tuple[int
     for part in components(linked):
         if len(part) > _LARGEST_SEARCH:
             chosen = _greedy(cell, part, clash)
-            guessed.update((int(cell.site[i]), int(cell.operation[i])) for i in part)
+            if not _settled(cell, part, chosen, clash):
+                guessed.update((int(cell.site[i]), int(cell.operation[i])) for i in part)
         else:
             chosen = _best_subset(cell, part, clash)
         weights[chosen] = min(1.0, float(weights[part].sum()) / len(chosen))
@@ -230,21 +285,34 @@ def _greedy(cell: CellAtoms, part: list[int], clash: Pairs) -> list[int]:
     return kept
 
 
-def _full_atoms(cell: CellAtoms, sites: Sequence[Site], where: str) -> tuple[CellAtoms, int]:
-    dropped: set[int] = set()
-    for i, j, distance in close_pairs(cell, 1.6):
-        if i in dropped or j in dropped:
+def _settled(cell: CellAtoms, part: list[int], chosen: list[int], clash: Pairs) -> bool:
+    """True if each atom left out clashes with one of clearly higher occupancy that was chosen."""
+    weight = cell.occupancy
+    return all(
+        any((min(i, j), max(i, j)) in clash and weight[j] > weight[i] + _CLEARLY for j in chosen)
+        for i in part
+        if i not in chosen
+    )
+
+
+def _full_atoms(cell: CellAtoms) -> tuple[CellAtoms, int, int, list[tuple[int, int, float]]]:
+    """Drop atoms listed twice and partly occupied ones on top of full ones; return what still overlaps."""
+    doubled: set[int] = set()
+    covered: set[int] = set()
+    overlapping = [
+        (i, j, distance)
+        for i, j, distance in close_pairs(cell, 1.6)
+        if distance < overlap_distance(cell.symbols[i], cell.symbols[j])
+    ]
+    for i, j, distance in overlapping:
+        if {i, j} & (doubled | covered):
             continue
-        a, b = cell.symbols[i], cell.symbols[j]
-        radii = float(covalent_radii[atomic_numbers[a]] + covalent_radii[atomic_numbers[b]])
-        if distance < 0.05 and a == b:
-            dropped.add(j)
-        elif distance < 0.55 * radii:
-            raise StructureError(
-                f"{where}: {sites[cell.site[i]].label} and {sites[cell.site[j]].label} are {distance:.2f} angstrom "
-                "apart after the symmetry is applied",
-                kind="overlap",
-                why="two atoms cannot be there at once: unmarked disorder, or symmetry applied to a full cell",
-                fix="mark alternatives with disorder groups, choose another disorder part, or correct the symmetry",
-            )
-    return _without(cell, dropped), len(dropped)
+        less, more = sorted((i, j), key=lambda atom: cell.occupancy[atom])
+        if distance < 0.05 and cell.symbols[i] == cell.symbols[j]:
+            doubled.add(j)
+        elif cell.occupancy[less] < FULL <= cell.occupancy[more]:
+            covered.add(less)
+    dropped = doubled | covered
+    place = {old: new for new, old in enumerate(k for k in range(len(cell.symbols)) if k not in dropped)}
+    clashes = [(place[i], place[j], distance) for i, j, distance in overlapping if i in place and j in place]
+    return _without(cell, dropped), len(doubled), len(covered), clashes

@@ -70,12 +70,20 @@ def _atom_state(i: int, symbols: Sequence[str], neighbours: list[list[int]]) -> 
     oxygens = sum(symbols[j] == "O" and len(neighbours[j]) == 1 for j in neighbours[i])
     if symbol == "N" and degree == 3 and oxygens >= 2:
         return 1, 1
+    if (
+        symbol == "N"
+        and degree == 2
+        and any(symbols[j] == "N" and len(neighbours[j]) == 1 for j in neighbours[i])
+    ):
+        return 2, 1  # azides and diazo compounds: X=N(+)=N(-)
     if open_valences >= 0:
         return open_valences, 0
     if symbol == "B":
         return (0, -1) if degree == 4 else None
     if symbol in ("P", "As") and degree >= 5:
         return 0, 5 - degree
+    if symbol in ("Si", "Ge") and degree >= 5:
+        return 0, 4 - degree
     if symbol in ("N", "P", "As", "O", "S", "Se", "Te", "Cl", "Br", "I") and degree <= 4:
         return 0, -open_valences
     return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
-from cluster_qc.model.elements import atomic_number
+from cluster_qc.model.elements import atomic_number, is_element
 from cluster_qc.structure.ions import with_parts
 from cluster_qc.units import angstrom
 
@@ -88,6 +88,21 @@ def _atom(path: Path, number: int, line: str) -> tuple[str, list[float]]:
 def stated_charge(path: str | Path) -> tuple[int | None, int | None]:
     """Charge and multiplicity that the second line of an XYZ file states as charge=N multiplicity=N; None if not."""
     return _stated(read_text(Path(path)).splitlines())
+
+
+def label_warnings(path: str | Path) -> list[str]:
+    """Labels in capitals that could name two elements, and which one `read_xyz` takes: HO is Ho, not a hydrogen."""
+    first: dict[str, int] = {}
+    for number, line in enumerate(read_text(Path(path)).splitlines()[2:], start=3):
+        words = line.split()
+        if words and len(words[0]) == 2 and words[0].isupper():
+            first.setdefault(words[0], number)
+    return [
+        f"line {number}: the label {label} was read as {label.capitalize()}, not as {label[0]}; write elements as "
+        "H, Ho, ..."
+        for label, number in first.items()
+        if is_element(label[0]) and is_element(label.capitalize())
+    ]
 
 
 def _stated(lines: list[str]) -> tuple[int | None, int | None]:

@@ -28,14 +28,19 @@ def inspect_structure(
         choice: Any = disorder
         report = inspect_cif(path, disorder=choice, block=block, normalise_hydrogens=normalise_hydrogens)
         return report.cluster, report.as_json()
-    from cluster_qc.structure.chirality import cip_labels, core_handedness
-    from cluster_qc.structure.crystal_report import cluster_json
-    from cluster_qc.structure.xyz import read_xyz, stated_charge
+    from cluster_qc.structure.chirality import core_handedness, stereocentres
+    from cluster_qc.structure.crystal_report import cluster_json, stereocentre_json
+    from cluster_qc.structure.xyz import label_warnings, read_xyz, stated_charge
 
     if block is not None or normalise_hydrogens:
         raise InputError(f"{path}: --block and --normalise-hydrogens are for a CIF")
     cluster = read_xyz(path)
-    stated = stated_charge(path)[0]
+    centres, no_labels = stereocentres(cluster)
+    warnings = label_warnings(path)
+    if stated_charge(path)[0] is None:
+        warnings.append("the XYZ file states no charge: 0 is assumed")
+    if no_labels:
+        warnings.append(f"no CIP labels: {no_labels}")
     return cluster, {
         "cluster": cluster_json(cluster, None),
         "others": [],
@@ -44,10 +49,11 @@ def inspect_structure(
         "chirality": {
             "space_group_chiral": None,
             "flack": None,
-            "cip": list(cip_labels(cluster)),
+            "cip": [centre.label for centre in centres],
+            "stereocentres": stereocentre_json(centres),
             "core_handedness": core_handedness(cluster),
         },
-        "warnings": ["the XYZ file states no charge: 0 is assumed"] if stated is None else [],
+        "warnings": warnings,
     }
 
 
@@ -101,7 +107,8 @@ def structure_text(report: dict[str, Any]) -> str:
         add("", f"{name} {'kept' if group['kept'] else 'left out'}, occupancy {share}: {atoms}")
     if report["added_hydrogens"]:
         add("added hydrogens", str(report["added_hydrogens"]))
-    add("stereocentres", ", ".join(chirality["cip"]) or "none")
+    centres = [f"{c['element']}{c['atom']} {c['label']}" for c in chirality["stereocentres"]]
+    add("stereocentres", ", ".join(centres) or "none")
     add("core handedness", chirality["core_handedness"] or "not defined")
     if chirality["space_group_chiral"] is not None:
         group = chirality["space_group"] or "not in the tables"

@@ -100,10 +100,10 @@ def run(
 def read_structure(job: Job) -> tuple[Cluster, list[str]]:
     """The cluster, and what the reader of its structure had to choose."""
     if job.structure.suffix.lower() == ".xyz":
-        from cluster_qc.structure.xyz import read_xyz, stated_charge
+        from cluster_qc.structure.xyz import label_warnings, read_xyz, stated_charge
 
         given, stated = job.molecule.charge, stated_charge(job.structure)[0]
-        notes = []
+        notes = label_warnings(job.structure)
         if given is None and stated is None:
             notes.append("the XYZ file states no charge: 0 was assumed")
         elif given is not None and stated is not None and given != stated:

@@ -363,6 +363,7 @@ def test_report_as_json_has_the_documented_shape(save):
         "absolute_structure": "as given",
         "absolute_structure_reason": "the Flack parameter 0.01(2) confirms the hand of the file",
         "cip": [],
+        "stereocentres": [],
         "core_handedness": None,
     }
 

@@ -10,7 +10,7 @@ import pytest
 from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
 from cluster_qc.structure import read_xyz, write_xyz
-from cluster_qc.structure.xyz import stated_charge
+from cluster_qc.structure.xyz import label_warnings, stated_charge
 from cluster_qc.units import angstrom
 
 WATER = "3\nwater\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
@@ -98,3 +98,16 @@ def test_charge_and_multiplicity_survive_a_file(tmp_path):
     assert read_xyz(tmp_path / "plain.xyz").charge == 0
     (tmp_path / "odd.xyz").write_text("1\ncharge=0.5 discharge=3\nHe 0 0 0\n")
     assert stated_charge(tmp_path / "odd.xyz") == (None, None)
+
+
+def test_a_label_in_capitals_that_names_two_elements_is_told(tmp_path):
+    path = tmp_path / "capitals.xyz"
+    path.write_text("3\ncharge=1\nCU 0 0 0\nHO 0 0 2\nH 0 1 2\n")
+    assert read_xyz(path).symbols == ("Cu", "Ho", "H")
+    told = label_warnings(path)
+    assert [warning.split(";")[0] for warning in told] == [
+        "line 3: the label CU was read as Cu, not as C",
+        "line 4: the label HO was read as Ho, not as H",
+    ]
+    path.write_text("2\ncharge=0\nCu 0 0 0\nH 0 0 1.5\n")
+    assert label_warnings(path) == []
