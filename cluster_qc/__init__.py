@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         write_spectrum_csv,
     )
     from cluster_qc.analysis.tauc import read_tauc
-    from cluster_qc.analysis.ups import read_ups, read_ups_spectrum
+    from cluster_qc.analysis.ups_reading import read_ups, read_ups_spectrum
     from cluster_qc.drivers.nto import natural_transition_orbitals
     from cluster_qc.drivers.scf import run_scf
     from cluster_qc.drivers.tddft import run_tddft
@@ -100,7 +100,7 @@ _HOMES = {
     "analysis.rotatory_parts": ("RotatoryParts", "rotatory_parts"),
     "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
     "analysis.tauc": ("read_tauc",),
-    "analysis.ups": ("read_ups", "read_ups_spectrum"),
+    "analysis.ups_reading": ("read_ups", "read_ups_spectrum"),
     "drivers.nto": ("natural_transition_orbitals",),
     "drivers.scf": ("run_scf",),
     "drivers.tddft": ("run_tddft",),

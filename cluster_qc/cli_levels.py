@@ -59,7 +59,7 @@ def ups(
     output: Figure = None,
 ) -> None:
     """Work function, ionization energy and HOMO from a photoelectron spectrum."""
-    from cluster_qc.analysis.ups import read_ups_spectrum
+    from cluster_qc.analysis.ups_reading import read_ups_spectrum
     from cluster_qc.workflow.measured import measured_text, save_measured
 
     levels = read_ups_spectrum(file, photon_energy_ev=photon_energy, bias_v=bias, axis=axis, fermi_ev=fermi)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster_qc.analysis.ups import homo_reference, read_ups_spectrum
+from cluster_qc.analysis.ups_reading import homo_reference, read_ups_spectrum
 from cluster_qc.errors import InputError
 from cluster_qc.files import replaced
 from cluster_qc.model import UPSReference

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cluster_qc.analysis.edge import _columns, fit_edge, noise_variance
-from cluster_qc.analysis.ups import evaluate_ups, read_ups, read_ups_spectrum
+from cluster_qc.analysis.ups import evaluate_ups
+from cluster_qc.analysis.ups_reading import read_ups, read_ups_spectrum
 from cluster_qc.errors import InputError
 from cluster_qc.units import electronvolt
 
