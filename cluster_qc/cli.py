@@ -119,7 +119,9 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     options_metavar="STRUCTURE|JOB.toml [OPTIONS]",
 )(cli_jobs.sbatch)
+app.command()(cli_jobs.campaign)
 app.command()(cli_jobs.status)
+app.command()(cli_jobs.retry)
 
 
 @app.command()

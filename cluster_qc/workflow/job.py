@@ -79,14 +79,9 @@ class Experiment(Section):
     source: str = ""
 
 
-class JobFile(Section):
-    """A whole JOB.toml; only `structure` is required."""
+class JobSettings(Section):
+    """What a JOB.toml says of the calculation."""
 
-    structure: str
-    """CIF or XYZ file, relative to the job file."""
-    name: str | None = None
-    output: str | None = None
-    """Results folder, relative to where the command runs; the -o option goes first."""
     preset: Literal["quick", "standard", "reference"] = "standard"
     molecule: Molecule = Molecule()
     method: Method = Method()
@@ -94,6 +89,16 @@ class JobFile(Section):
     triplets: States = States()
     spectrum: SpectrumSection = SpectrumSection()
     experiment: Experiment | None = None
+
+
+class JobFile(JobSettings):
+    """A whole JOB.toml; only `structure` is required."""
+
+    structure: str
+    """CIF or XYZ file, relative to the job file."""
+    name: str | None = None
+    output: str | None = None
+    """Results folder, relative to where the command runs; the -o option goes first."""
 
 
 @dataclass(frozen=True)
@@ -152,12 +157,31 @@ def load_job(
     """
     path = Path(path)
     need_file(path)
-    if path.suffix.lower() == ".toml":
-        file = read_toml(path, JobFile)
-        structure = path.parent / Path(file.structure).expanduser()
-        need_file(structure, f"{path}: structure")
-    else:
-        file, structure = JobFile(structure=str(path)), path
+    file = read_toml(path, JobFile) if path.suffix.lower() == ".toml" else JobFile(structure=path.name)
+    return job_of(
+        file, path, output=output, preset=preset, nstates=nstates, window_ev=window_ev, charge=charge,
+        multiplicity=multiplicity, functional=functional, basis=basis, disorder=disorder, block=block,
+    )  # fmt: skip
+
+
+def job_of(
+    file: JobFile,
+    path: Path,
+    *,
+    output: str | Path | None = None,
+    preset: str | None = None,
+    nstates: int | None = None,
+    window_ev: float | None = None,
+    charge: int | None = None,
+    multiplicity: int | None = None,
+    functional: str | None = None,
+    basis: str | None = None,
+    disorder: str | None = None,
+    block: str | None = None,
+) -> Job:
+    """`load_job` of a file that is read already; its structure is relative to the folder of `path`."""
+    structure = path.parent / Path(file.structure).expanduser()
+    need_file(structure, f"{path}: structure")
     preset = preset or (file.preset if "preset" in file.model_fields_set else DEFAULT)
     if preset not in PRESETS:
         raise InputError(

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field
 
 from cluster_qc.errors import InputError, ResourceError
 from cluster_qc.files import write_text
+from cluster_qc.model import Cluster
 from cluster_qc.workflow.job import Job
 from cluster_qc.workflow.run import check, donor_elements, read_structure
 from cluster_qc.workflow.toml_input import Section, read_toml
@@ -31,6 +32,8 @@ _GIB = 2**30
 _MIB = 2**20
 _TIME_MARGIN = 3
 _SHORTEST_S = 1800
+_ANSWER_S = 60.0
+_COMMAND = "<the engine's command>"
 
 
 def one_line(text: str) -> str:
@@ -153,36 +156,51 @@ def write_batch_job(
     InputError
         For an input that cannot be computed, or a name that cannot stand in a script; nothing is written.
     """
+    _, plan = plan_of(job)
+    folder = (cwd or Path.cwd()).absolute()
+    results = folder / job.directory
+    program = shlex.join([site.python, "-P", "-m", "cluster_qc", "run"])
+    command = f'{program} --scratch "$scratch" {shlex.join(map(one_line, arguments))}'
+    text, limit_s = _script(batch_name(job.name, results), folder, command, site, plan, gpu=gpu)
+    one_line(str(results))
+    write_text(results / SCRIPT, text)
+    return BatchJob(job.directory / SCRIPT, site.cores, plan.free / _GIB, limit_s / 3600)
+
+
+def plan_of(job: Job) -> tuple[Cluster, Plan]:
+    """Check a job as `run` does; its cluster, and its plan for a machine with just the memory that it needs.
+
+    Raises
+    ------
+    InputError
+        For an input that cannot be computed.
+    """
     from cluster_qc.drivers.plan import batch_plan
 
     cluster, _ = read_structure(job)
     method = job.dft_method(cluster, donor_elements(cluster))
     check(cluster, method)
-    plan = batch_plan(cluster, method, job.triplets, job.singlets)
-    guess_s = plan.wall_time_s(site.cores)
-    limit_s = min(max(_TIME_MARGIN * guess_s, _SHORTEST_S), 3600 * site.max_hours)
-    limit_s = 60 * math.ceil(limit_s / 60)
-    if limit_s < 2 * site.stop_before_s:
-        raise InputError(
-            f"the time limit of {limit_s / 60:.0f} min leaves no time to compute",
-            why=f"the run is told to stop {site.stop_before_s / 60:.0f} min before it (stop_before_s)",
-            fix="raise max_hours, or lower stop_before_s",
-        )
-    folder = (cwd or Path.cwd()).absolute()
-    results = folder / job.directory
-    text = _script(
-        name=_job_name(job.name, results),
-        folder=folder,
-        arguments=arguments,
-        site=site,
-        gpu=gpu,
-        plan=plan,
-        guess_s=guess_s,
-        limit_s=limit_s,
+    return cluster, batch_plan(cluster, method, job.triplets, job.singlets)
+
+
+def engine_script(name: str, folder: Path, record: Path, site: Site, plan: Plan) -> str:
+    """The batch script of one job of a campaign, a template that the engine puts its command into.
+
+    Parameters
+    ----------
+    name, folder
+        The job and its results folder.
+    record
+        What the job leaves behind when it has ended; one that is queued again afterwards ends at once.
+    site, plan
+        As for `write_batch_job`.
+    """
+    guard = (
+        f"[ -e {shlex.quote(one_line(str(record)))} ] && exit 0 # it had ended before it was queued again\n"
     )
-    one_line(str(results))
-    write_text(results / SCRIPT, text)
-    return BatchJob(job.directory / SCRIPT, site.cores, plan.free / _GIB, limit_s / 3600)
+    text, _ = _script(batch_name(name, folder), folder, _COMMAND, site, plan, guard=guard)
+    before, after = text.split(_COMMAND)
+    return f"{{% raw %}}{before}{{% endraw %}}{{{{command}}}}{{% raw %}}{after}{{% endraw %}}"
 
 
 def submit_job(batch: BatchJob) -> str:
@@ -216,24 +234,48 @@ def submit_job(batch: BatchJob) -> str:
     return done.stdout.strip().split(";")[0]
 
 
-def _job_name(name: str, results: Path) -> str:
+def queued_jobs() -> dict[str, str]:
+    """State of each of the user's jobs in the queue (PENDING, RUNNING, ...), by the job's name.
+
+    Raises
+    ------
+    ResourceError
+        If there is no Slurm here, or it does not answer.
+    """
+    command = ["squeue", "--me", "--noheader", "--format=%j %T"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_ANSWER_S)
+    except FileNotFoundError:
+        raise ResourceError("this machine has no squeue", fix="work on a login node of the cluster") from None
+    except subprocess.TimeoutExpired:
+        reason = f"squeue did not answer within {_ANSWER_S:.0f} s"
+    except subprocess.CalledProcessError as exc:
+        reason = " ".join(exc.stderr.split())
+    else:
+        return dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
+    raise ResourceError(f"Slurm cannot be asked: {reason}", fix="try again when it is there")
+
+
+def batch_name(name: str, results: Path) -> str:
     """The cluster's name and six digits of the folder, so that only jobs of one folder share a name."""
     return f"{name}-{hashlib.sha256(str(results).encode()).hexdigest()[:6]}"
 
 
 def _script(
-    *,
-    name: str,
-    folder: Path,
-    arguments: Sequence[str],
-    site: Site,
-    gpu: bool,
-    plan: Plan,
-    guess_s: float,
-    limit_s: int,
-) -> str:
+    name: str, folder: Path, command: str, site: Site, plan: Plan, *, gpu: bool = False, guard: str = ""
+) -> tuple[str, int]:
+    """The text of a batch script, and its time limit in seconds."""
     from cluster_qc.drivers.plan import TIME_BASIS
 
+    guess_s = plan.wall_time_s(site.cores)
+    limit_s = min(max(_TIME_MARGIN * guess_s, _SHORTEST_S), 3600 * site.max_hours)
+    limit_s = 60 * math.ceil(limit_s / 60)
+    if limit_s < 2 * site.stop_before_s:
+        raise InputError(
+            f"the time limit of {limit_s / 60:.0f} min leaves no time to compute",
+            why=f"the run is told to stop {site.stop_before_s / 60:.0f} min before it (stop_before_s)",
+            fix="raise max_hours, or lower stop_before_s",
+        )
     memory_mib = math.ceil(plan.free / _MIB)
     options = [
         f"--job-name={name}",
@@ -255,8 +297,7 @@ def _script(
     where = "on the scratch disk" if plan.on_disk else "in memory"
     setup = [f"module load {shlex.quote(module)}" for module in site.modules]
     setup += [f"source {shlex.quote(file)}" for file in site.activate]
-    program = shlex.join([site.python, "-P", "-m", "cluster_qc", "run"])
-    return _TEMPLATE.format(
+    text = _TEMPLATE.format(
         directives="\n".join(f"#SBATCH {option}" for option in options),
         memory=f"{plan.memory / _GIB:.1f} GiB planned, {100 * (plan.free / plan.memory - 1):.0f} % to spare; "
         f"{plan.nao} basis functions, three-index integrals of {plan.tensor / _GIB:.1f} GiB {where}",
@@ -264,11 +305,12 @@ def _script(
         f"{_SHORTEST_S // 60} min and at most {site.max_hours:g} h; a run that needs longer goes on",
         max_requeues=site.max_requeues,
         grace_s=site.stop_before_s - 30,
-        setup="".join(f"{line}\n" for line in setup),
+        setup=guard + "".join(f"{line}\n" for line in setup),
         scratch=_quoted_folder(site.scratch),
         folder=shlex.quote(one_line(str(folder))),
-        command=f'{program} --scratch "$scratch" {shlex.join(map(one_line, arguments))}',
+        command=command,
     )
+    return text, limit_s
 
 
 def _quoted_folder(text: str) -> str:

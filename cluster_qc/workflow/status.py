@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,15 +112,22 @@ def _without_log(folder: Path, known: dict[str, Any]) -> RunStatus:
         state = "done" if summary.get("converged") else "not converged"
         return RunStatus(**known, state=state, timings_s=summary.get("timings_s", {}))
     lines = _batch_log(folder)
+    told = error_in(lines)
+    state = "not started" if told is None else "failed"
+    return RunStatus(**known, state=state, message=told, batch_line=_batch_line(folder))
+
+
+def error_in(lines: Sequence[str]) -> str | None:
+    """The last error that the command line told in these lines, on one line; None if it told none."""
     errors = [index for index, line in enumerate(lines) if line.startswith("error: ")]
     if not errors:
-        return RunStatus(**known, state="not started", batch_line=_batch_line(folder))
+        return None
     told = [lines[errors[-1]].removeprefix("error: ")]
     for line in lines[errors[-1] + 1 :]:
         if not line.startswith("  "):
             break
         told.append(line.strip())
-    return RunStatus(**known, state="failed", message="; ".join(told), batch_line=_batch_line(folder))
+    return "; ".join(told)
 
 
 def _last_session(folder: Path) -> list[tuple[datetime, str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -33,20 +34,32 @@ def read_toml(path: Path, model: type[_Model]) -> _Model:
     Raises
     ------
     InputError
-        Naming the file, the key and what would be allowed.
+        Naming the file, the line, the key and what would be allowed.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the syntax at that place") from exc
     except OSError as exc:
         raise InputError(
             f"{path}: cannot be read: {exc.strerror}", fix="check its path and permissions"
         ) from exc
+    return validated(content, model, path, text)
+
+
+def validated(content: Mapping[str, Any], model: type[_Model], path: Path, text: str = "") -> _Model:
+    """Validate what a file says; `text` is the file, for the line of a wrong key.
+
+    Raises
+    ------
+    InputError
+        As `read_toml`.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as exc:
-        raise _explain(path, model, exc) from exc
+        raise _explain(path, text, model, exc) from exc
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -55,8 +68,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _explain(path: Path, model: type[Section], exc: ValidationError) -> InputError:
+def _explain(path: Path, text: str, model: type[Section], exc: ValidationError) -> InputError:
     error = exc.errors()[0]
+    line = line_of(text, [part for part in error["loc"] if isinstance(part, str)])
+    where = str(path) if line is None else f"{path}:{line}"
     places: list[str] = []  # the keys of the file, without pydantic's names of the members of a union
     for part in error["loc"]:
         if isinstance(part, str) and part in model.model_fields:
@@ -65,14 +80,32 @@ def _explain(path: Path, model: type[Section], exc: ValidationError) -> InputErr
     key = str(error["loc"][-1])
     if error["type"] == "extra_forbidden":
         return InputError(
-            f"{path}: unknown key {'.'.join([*places, key])}{nearest(key, model.model_fields)}",
+            f"{where}: unknown key {'.'.join([*places, key])}{nearest(key, model.model_fields)}",
             why="a misspelt key would silently leave the default in place",
             fix=f"allowed here: {', '.join(model.model_fields)}",
         )
     if error["type"] == "missing":
-        return InputError(f"{path}: the key {'.'.join(places)} is missing", fix=f"add {key} = ...")
-    where = ".".join(places) or key
-    return InputError(f"{path}: {where}: {error['msg']} (it is {error['input']!r})")
+        return InputError(f"{where}: the key {'.'.join(places)} is missing", fix=f"add {key} = ...")
+    message = error["msg"].removeprefix("Value error, ")
+    return InputError(f"{where}: {'.'.join(places) or key}: {message} (it is {error['input']!r})")
+
+
+def line_of(text: str, keys: Sequence[str]) -> int | None:
+    """The line of a key of a TOML text, or of the table or inline table that holds it; None if neither is found."""
+    found: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[?([^\[\]]+)\]", line):
+            table = _parts(header[1])
+            found.setdefault(table, number)
+        elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+            found.setdefault(table + _parts(key[1]), number)
+    wanted = tuple(part for key in keys for part in _parts(key))
+    return next((found[wanted[:n]] for n in range(len(wanted), 0, -1) if wanted[:n] in found), None)
+
+
+def _parts(key: str) -> tuple[str, ...]:
+    return tuple(part.strip(" \"'") for part in key.split("."))
 
 
 def _section(annotation: Any) -> type[Section] | None:

@@ -1,0 +1,309 @@
+"""The driver of a campaign: hands jobs to the engine (executorlib), a bounded number at a time, and tells how they end.
+
+It may be killed at any moment: the same command goes on from the jobs' own records. Jobs in a Slurm queue are left
+alone meanwhile and found again; jobs on this machine end with their driver.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from importlib.util import find_spec
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from cluster_qc.errors import InputError, ResourceError, StorageError, UnavailableError
+from cluster_qc.store import load as load_record
+from cluster_qc.workflow.campaign.expand import Campaign, Task, save
+from cluster_qc.workflow.campaign.results import Results
+from cluster_qc.workflow.campaign.task import (
+    TaskRecord,
+    read_records,
+    record_path,
+    run_task,
+    verdict,
+    write_record,
+)
+from cluster_qc.workflow.lock import folder_lock
+from cluster_qc.workflow.progress import Monitor, monitor
+from cluster_qc.workflow.slurm import Site, engine_script, queued_jobs
+
+QUEUE = ".queue"
+"""Folder of the engine's files, on Slurm."""
+_POLL_S = 1.0
+_PROBE_S = 30.0  # between two questions whether Slurm answers
+_WRITING_SHARE = 0.05  # of the driver's time goes into the files about the whole campaign, at most
+
+
+def drive(campaign: Campaign, directory: Path, *, retry: bool = False, quiet: bool = False) -> bool:
+    """Run what has no record yet to the end; True if every job of the campaign is done.
+
+    A job that failed or did not converge is left as it is unless `retry`; one that was lost (killed, cancelled, its
+    node gone) is told and started once more.
+
+    Parameters
+    ----------
+    campaign
+        What to run.
+    directory
+        The campaign's folder; each job's is in it.
+    retry
+        Run failed and unconverged jobs again; unconverged steps are computed anew.
+    quiet
+        No progress on standard error.
+
+    Raises
+    ------
+    UnavailableError
+        Without executorlib.
+    ResourceError
+        If the engine or Slurm fails; jobs in the queue stay there, the same command finds them again.
+    StorageError
+        If another driver works in this folder, or it cannot be written.
+    """
+    directory = directory.absolute()
+    _check(campaign, directory)
+    with folder_lock(directory), monitor(directory, quiet=quiet) as log:
+        save(campaign, directory)
+        results = Results(directory, campaign)
+        due = deque(_due(campaign, directory, retry))
+        log.note(
+            f"{len(campaign.tasks)} jobs, {len(due)} to run, on {campaign.on}, {campaign.workers} at once"
+        )
+        if due:
+            engine = _Engine(campaign, directory)
+            _run(due, engine, campaign, directory, results, log)
+            engine.close()
+        Results(directory, campaign).write()  # anew, for a job given up as lost that ended after all
+        states = [verdict(read_records(directory / task.name, task.digest)) for task in campaign.tasks]
+        bad = [
+            task.name for task, record in zip(campaign.tasks, states, strict=True) if not _is(record, "done")
+        ]
+        log.note(
+            f"{len(states) - len(bad)} of {len(states)} jobs are done"
+            + (f"; not: {', '.join(bad)}" if bad else "")
+        )
+    return not bad
+
+
+def _check(campaign: Campaign, directory: Path) -> None:
+    if find_spec("executorlib") is None or (campaign.on == "slurm" and find_spec("pysqa") is None):
+        raise UnavailableError(
+            "campaigns need executorlib, which is not installed", fix="pip install 'cluster_qc[campaign]'"
+        )
+    if campaign.on == "local":
+        return
+    if shutil.which("sbatch") is None:
+        raise ResourceError(
+            "this machine has no sbatch", fix="start the campaign on a login node, or with --on local"
+        )
+    if any(character.isspace() for character in str(directory)):
+        raise InputError(
+            f"{directory} has a space in its name",
+            why="the engine cannot submit jobs from such a folder",
+            fix="give another folder with -o",
+        )
+    if campaign.site.get("python") != sys.executable:
+        raise InputError(
+            f"the site's python is {campaign.site.get('python')}",
+            why="the jobs of a campaign run with the Python of their driver, its version has to be the same",
+            fix="leave python out of the site's settings, and start the campaign with that one",
+        )
+
+
+def _is(record: TaskRecord | None, *states: str) -> bool:
+    return record is not None and record.state in states
+
+
+def _due(campaign: Campaign, directory: Path, retry: bool) -> list[Task]:
+    """The tasks to run; those to compute anew lose their unconverged steps."""
+    due = []
+    for task in campaign.tasks:
+        folder = directory / task.name
+        record = verdict(read_records(folder, task.digest))
+        if record is None or record.state == "lost":
+            due.append(task)
+        elif retry and record.state in ("failed", "not converged"):
+            due.append(task)
+            if record.state == "not converged":
+                with folder_lock(folder):
+                    _drop_unconverged(folder)
+    return due
+
+
+def _drop_unconverged(folder: Path) -> None:
+    """Delete the records of steps that did not converge; a run would take them again."""
+    for path in sorted(folder.glob("*/record.json")):
+        try:
+            step = load_record(path.parent)
+            converged = step.converged
+        except StorageError:
+            continue  # the run tells what is wrong with it
+        if not (converged if isinstance(converged, bool) else converged.all()):
+            shutil.rmtree(path.parent)
+
+
+def _run(
+    due: deque[Task], engine: _Engine, campaign: Campaign, directory: Path, results: Results, log: Monitor
+) -> None:
+    active: dict[Future[None], tuple[Task, int]] = {}
+    lost_once: set[str] = set()
+    ended = 0
+    written = 0.0  # when, and how long it took
+    took = 0.0
+    while due or active:
+        while due and len(active) < campaign.workers:
+            task = due.popleft()
+            records = read_records(directory / task.name, task.digest)
+            attempt = 1 + max((record.attempt for record in records), default=0)
+            active[engine.submit(task, attempt)] = (task, attempt)
+        finished, _ = wait(active, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+        engine.check()
+        for future in finished:
+            task, attempt = active.pop(future)
+            folder = directory / task.name
+            record = next((r for r in read_records(folder, task.digest) if r.attempt == attempt), None)
+            if record is None:
+                record = TaskRecord(attempt, "lost", _loss(future))
+                write_record(folder, task.digest, record)
+            again = record.state == "lost" and task.name not in lost_once
+            results.take(task, record)
+            if again:
+                lost_once.add(task.name)
+                due.append(task)
+            ended += not again
+            told = f": {record.message}" if record.message else ""
+            log.note(f"{task.name}: {record.state}{told}{'; started once more' if again else ''}")
+        if finished and time.monotonic() - written > took / _WRITING_SHARE:
+            begin = time.monotonic()
+            results.write()
+            written = time.monotonic()
+            took = written - begin
+
+
+def _loss(future: Future[None]) -> str:
+    """Why a job ended without a record of its own.
+
+    Raises
+    ------
+    ResourceError
+        If Slurm refused it: it would refuse the others too.
+    """
+    exc = None if future.cancelled() else future.exception()
+    if isinstance(exc, subprocess.CalledProcessError):
+        raise _failed_call(exc)
+    told = f" ({' '.join(str(exc).split())})" if exc is not None else ""
+    return f"it ended without a record: cancelled, killed, or its node lost{told}"
+
+
+def _failed_call(exc: subprocess.CalledProcessError) -> ResourceError:
+    program = exc.cmd[0] if isinstance(exc.cmd, list) else str(exc.cmd).split()[0]
+    return ResourceError(
+        f"{program} failed: {' '.join(str(exc.output or exc.stderr or exc).split())}",
+        why="without Slurm nothing can be submitted or watched; jobs in the queue are left alone",
+        fix="give the same command again when Slurm answers; with other settings of the site (--site) if it refused",
+    )
+
+
+class _Engine:
+    """executorlib behind a daemon thread.
+
+    Its threads inherit being daemons: a driver that ends by an error, a signal or a dead scheduler thread is not held
+    back by threads that wait for jobs. An exception in any of them is kept, and ends the driver at its next `check`.
+    """
+
+    def __init__(self, campaign: Campaign, directory: Path) -> None:
+        self._campaign = campaign
+        self._directory = directory
+        self._failure: BaseException | None = None
+        self._orders: SimpleQueue[tuple[Any, ...] | None] = SimpleQueue()
+        self._answers: SimpleQueue[Future[None]] = SimpleQueue()
+        self._probed = time.monotonic()
+        self._hook = threading.excepthook
+        threading.excepthook = self._keep
+        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, task: Task, attempt: int) -> Future[None]:
+        """Hand a job to the engine, or find it in the queue where an earlier driver put it."""
+        folder = self._directory / task.name
+        local = self._campaign.on == "local"
+        command = [sys.executable, "-P", "-m", "cluster_qc", "run", "job.toml", "-o", str(folder), "--quiet"]
+        if local:
+            command = ["env", f"OMP_NUM_THREADS={self._campaign.cores}", *command]
+        if not self._campaign.pictures:
+            command.append("--no-pictures")
+        resources: dict[str, Any] = {"cores": 1}
+        if local:
+            driver = os.getpid()
+        else:
+            from cluster_qc.drivers.plan import Plan
+
+            driver = None
+            record = record_path(folder, task.digest, attempt)
+            key = f"{task.name}-{record.stem}"
+            (self._directory / QUEUE / f"{key}_o.h5").unlink(
+                missing_ok=True
+            )  # of a refused job; no record, no result
+            site = Site(**self._campaign.site)
+            script = engine_script(task.name, folder, record, site, Plan(**task.plan))
+            resources |= {"cwd": str(folder), "cache_key": key, "submission_template": script}
+        self._orders.put(((run_task, str(folder), task.digest, attempt, command, driver), resources))
+        while True:
+            try:
+                return self._answers.get(timeout=_POLL_S)
+            except Empty:
+                self.check()
+
+    def check(self) -> None:
+        """Raise what ended a thread of the engine, and ask from time to time whether Slurm answers.
+
+        Raises
+        ------
+        ResourceError
+            If the engine can no longer learn how jobs end.
+        """
+        if isinstance(self._failure, subprocess.CalledProcessError):
+            raise _failed_call(self._failure)
+        if self._failure is not None:
+            raise ResourceError(
+                f"the engine failed: {type(self._failure).__name__}: {self._failure}",
+                why="it would no longer tell how jobs end",
+                fix="give the same command again; finished jobs are not repeated",
+            )
+        if self._campaign.on == "slurm" and time.monotonic() - self._probed > _PROBE_S:
+            queued_jobs()
+            self._probed = time.monotonic()
+
+    def close(self) -> None:
+        """End the engine; no job may be left in it."""
+        self._orders.put(None)
+        self._thread.join(timeout=10 * _POLL_S)
+        threading.excepthook = self._hook
+
+    def _keep(self, args: threading.ExceptHookArgs) -> None:
+        self._failure = self._failure or args.exc_value
+
+    def _serve(self) -> None:
+        from executorlib import SingleNodeExecutor, SlurmClusterExecutor
+
+        executor: Any
+        if self._campaign.on == "local":
+            executor = SingleNodeExecutor(
+                max_workers=self._campaign.workers, hostname_localhost=True, disable_dependencies=True
+            )
+        else:
+            executor = SlurmClusterExecutor(
+                cache_directory=str(self._directory / QUEUE), disable_dependencies=True, refresh_rate=_POLL_S
+            )
+        while (order := self._orders.get()) is not None:
+            call, resources = order
+            self._answers.put(executor.submit(*call, resource_dict=resources))
+        executor.shutdown(wait=True)

@@ -1,0 +1,207 @@
+"""What a campaign has come to: the state of each job, and one table and one database of all results."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster_qc.database import write_database
+from cluster_qc.errors import ResourceError
+from cluster_qc.files import write_text
+from cluster_qc.model import Cluster
+from cluster_qc.structure.xyz import read_xyz
+from cluster_qc.workflow.campaign.expand import Campaign, Task, load
+from cluster_qc.workflow.campaign.task import TaskRecord, read_records, verdict
+from cluster_qc.workflow.lock import owner_of
+from cluster_qc.workflow.slurm import batch_name, queued_jobs
+from cluster_qc.workflow.status import run_status
+from cluster_qc.workflow.summary import read_summary
+
+TABLE, DATABASE = "campaign.csv", "campaign.db"
+SUBMITTED = "run_queue.sh"
+"""What the engine leaves in the folder of a job that it handed to Slurm."""
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TaskStatus:
+    """How far one job of a campaign is."""
+
+    name: str
+    state: str
+    """done, not converged, failed, lost, running, waiting."""
+    message: str | None = None
+    """Why; of a running job the step it is in."""
+    wall_time_s: float | None = None
+    """Of its last finished attempt."""
+
+
+def campaign_statuses(directory: Path) -> tuple[Campaign, list[TaskStatus]]:
+    """The campaign of a folder and the state of its jobs, from their files and the queue.
+
+    Raises
+    ------
+    StorageError
+        If there is no campaign.
+    """
+    campaign = load(directory)
+    driven = owner_of(directory)[1] is not False
+    queue: Mapping[str, str] | None = {}
+    if campaign.on == "slurm":
+        try:
+            queue = queued_jobs()
+        except ResourceError:
+            queue = None
+    return campaign, [
+        _status(directory / task.name, task, campaign.on, driven, queue) for task in campaign.tasks
+    ]
+
+
+def _status(folder: Path, task: Task, on: str, driven: bool, queue: Mapping[str, str] | None) -> TaskStatus:
+    record = verdict(read_records(folder, task.digest))
+    if record is not None and record.state == "done":
+        return TaskStatus(task.name, record.state, record.message, record.wall_time_s)
+    run = run_status(folder)
+    if run.state == "running":
+        return TaskStatus(task.name, "running", f"in {run.step}" if run.step else None)
+    state = None if queue is None else queue.get(batch_name(task.name, folder))
+    if state is not None:
+        return TaskStatus(task.name, "running" if state == "RUNNING" else "waiting", f"in the queue: {state}")
+    if record is not None:
+        return TaskStatus(task.name, record.state, record.message, record.wall_time_s)
+    begun = run.state == "interrupted" or (on == "slurm" and (folder / SUBMITTED).exists())
+    if begun and queue is None:
+        return TaskStatus(task.name, "waiting", "it was handed to Slurm, which cannot be asked from here")
+    if begun and not driven:
+        return TaskStatus(
+            task.name, "lost", "it was stopped or cancelled; the campaign's command runs it again"
+        )
+    return TaskStatus(task.name, "waiting")
+
+
+def time_left_s(campaign: Campaign, statuses: Sequence[TaskStatus]) -> float:
+    """A guess of the wall time to the end: the plan's, scaled by what the finished jobs took, jobs side by side."""
+    planned = {task.name: task.wall_time_s for task in campaign.tasks}
+    ended = [s for s in statuses if s.state in ("done", "not converged") and s.wall_time_s]
+    scale = 1.0
+    if ended:
+        scale = sum(s.wall_time_s or 0.0 for s in ended) / sum(planned[s.name] for s in ended)
+    left = [s for s in statuses if s.state in ("running", "waiting", "lost")]
+    return scale * sum(planned[s.name] for s in left) / max(1, min(campaign.workers, len(left)))
+
+
+def statuses_text(campaign: Campaign, statuses: Sequence[TaskStatus]) -> str:
+    """A line for each job that is not done, then how many are in which state and the time left."""
+    width = max(len(status.name) for status in statuses)
+    lines = [
+        f"{s.name:{width}s}  {s.state}" + (f": {s.message}" if s.message else "")
+        for s in statuses
+        if s.state != "done"
+    ]
+    counts = Counter(status.state for status in statuses)
+    total = ", ".join(f"{number} {state}" for state, number in counts.items())
+    left = time_left_s(campaign, statuses)
+    guess = f"; about {left / 3600:.1f} h left, scaled by the jobs that ended" if left else ""
+    return "\n".join([*lines, f"{len(statuses)} jobs: {total}{guess}"])
+
+
+def statuses_json(campaign: Campaign, statuses: Sequence[TaskStatus]) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "on": campaign.on,
+        "time_left_s": time_left_s(campaign, statuses),
+        "jobs": [asdict(status) for status in statuses],
+    }
+
+
+class Results:
+    """The table and the database of a campaign, kept in memory and written whole."""
+
+    def __init__(self, directory: Path, campaign: Campaign) -> None:
+        self._directory = directory
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._clusters: dict[str, Cluster] = {}
+        for task in campaign.tasks:
+            self.take(task, verdict(read_records(directory / task.name, task.digest)))
+
+    def take(self, task: Task, record: TaskRecord | None) -> None:
+        """Take over what a job has come to."""
+        folder = self._directory / task.name
+        row: dict[str, Any] = {
+            "name": task.name,
+            "state": record.state if record else "waiting",
+            "structure": task.structure,
+            "functional": task.functional,
+            "preset": task.preset,
+        }
+        if record is not None and record.state in ("done", "not converged"):
+            row |= _numbers(read_summary(folder))
+            row["wall_time_s"] = record.wall_time_s
+            self._clusters[task.name] = read_xyz(folder / "structure.xyz", name=task.name)
+        row["reason"] = record.message if record else None
+        self._rows[task.name] = row
+
+    def write(self) -> None:
+        """Write campaign.csv and campaign.db; every file about the whole campaign is written here."""
+        columns = dict.fromkeys(_COLUMNS)
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, [*columns], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: row.get(key) for key in columns} for row in self._rows.values())
+        write_text(self._directory / TABLE, stream.getvalue())
+        write_database(
+            self._directory / DATABASE,
+            [
+                (cluster, self._rows[name]["total_energy_hartree"], _named(self._rows[name]))
+                for name, cluster in self._clusters.items()
+            ],
+        )
+
+
+_COLUMNS = (
+    "name", "state", "structure", "functional", "basis", "preset", "homo_ev", "lumo_ev", "gap_ev", "s1_ev", "t1_ev",
+    "strongest_cd_nm", "strongest_cd_lmolcm", "total_energy_hartree", "converged", "wall_time_s", "reason",
+)  # fmt: skip
+
+
+def _numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that come from a run's summary; None for what it does not have."""
+    levels = summary["levels"]
+    bands = (summary["cd"] or {}).get("bands", [])
+    strongest: Mapping[str, float] = max(
+        bands, key=lambda band: abs(band["delta_epsilon_lmolcm"]), default={}
+    )
+    lowest = {key: next(iter(summary[key]), {}).get("energy_ev") for key in ("singlets", "triplets")}
+    return {
+        "basis": summary["method"]["basis"],
+        **{key: levels[key] for key in ("homo_ev", "lumo_ev", "gap_ev", "total_energy_hartree")},
+        "s1_ev": lowest["singlets"],
+        "t1_ev": lowest["triplets"],
+        "strongest_cd_nm": strongest.get("wavelength_nm"),
+        "strongest_cd_lmolcm": strongest.get("delta_epsilon_lmolcm"),
+        "converged": summary["converged"],
+    }
+
+
+def _named(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What ASE can search for: no empty values, no texts that look like numbers."""
+    texts = ("structure", "reason")  # long texts stay in the table
+    return {
+        key: f"job_{value}" if isinstance(value, str) and _is_number(value) else value
+        for key, value in row.items()
+        if value is not None and key not in texts
+    }
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text in ("True", "False")
+    return True

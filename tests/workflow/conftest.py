@@ -1,0 +1,122 @@
+"""A real Slurm of one node for the tests of batch jobs: its daemons need their packages and root."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+PROGRAMS = ("sbatch", "scontrol", "slurmctld", "slurmd", "munged", "mungekey")
+PATIENCE_S = 300  # for a loaded machine; an idle one needs some seconds
+
+CONFIGURATION = """
+ClusterName=test
+SlurmctldHost=localhost(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmdPort={node_port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket,cred_expire=10
+CredType=cred/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=none
+SwitchType=switch/none
+SchedulerType=sched/backfill
+SchedulerParameters=bf_interval=5,sched_interval=5,batch_sched_delay=0,sched_min_interval=200000
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+ReturnToService=2
+KillWait=2
+JobRequeue=1
+MessageTimeout=5
+SlurmdParameters=config_overrides
+NodeName=localhost NodeHostname=localhost NodeAddr=127.0.0.1 CPUs=2 RealMemory=20000
+PartitionName=main Nodes=localhost Default=YES MaxTime=60 DefaultTime=5
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Slurm:
+    """The daemons; `SLURM_CONF` in the environment leads to them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.configuration = folder / "slurm.conf"
+
+    @staticmethod
+    def wait_until(condition, what, patience_s=PATIENCE_S):
+        deadline = time.monotonic() + patience_s
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"still waiting for {what}"
+            time.sleep(0.02)
+        return value
+
+    @staticmethod
+    def call(*words):
+        done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start_controller(self):
+        self.call("slurmctld", "-f", self.configuration)
+
+    def start_node(self):
+        self.call("slurmd", "-N", "localhost", "-f", self.configuration)
+
+    def pid(self, daemon):
+        return int((self.folder / f"{daemon}.pid").read_text())
+
+    def stop(self, daemon, number=signal.SIGTERM):
+        """End a daemon, and wait until it has."""
+        pid = self.pid(daemon)
+        os.kill(pid, number)
+        self.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), f"the end of {daemon}")
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin")))
+        missing = [name for name in PROGRAMS if shutil.which(name) is None]
+        if missing:
+            pytest.skip(f"not installed: {', '.join(missing)} (Debian packages slurm-wlm and munge)")
+        if os.geteuid() != 0:
+            pytest.skip("the daemons of Slurm need root")
+        folder = tmp_path_factory.mktemp("slurm")
+        for name in ("state", "spool"):
+            (folder / name).mkdir()
+        cluster = Slurm(folder)
+        patch.setenv("SLURM_CONF", str(cluster.configuration))
+        ports = {"controller_port": free_port(), "node_port": free_port()}
+        cluster.configuration.write_text(CONFIGURATION.format(folder=folder, **ports))
+        files = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
+        try:
+            cluster.call("mungekey", "--create", f"--keyfile={folder}/munge.key")
+            cluster.call("munged", "--force", f"--socket={folder}/munge.socket", *files)
+            cluster.start_controller()
+            cluster.start_node()
+            cluster.wait_until(lambda: "idle" in cluster.call("sinfo", "-h", "-o", "%T"), "the node")
+            yield cluster
+            cluster.call("scancel", "--user=root")
+        finally:
+            for name in ("slurmd", "slurmctld", "munge"):
+                if (folder / f"{name}.pid").exists():
+                    os.kill(cluster.pid(name), signal.SIGTERM)
