@@ -296,32 +296,35 @@ def test_a_killed_driver_leaves_no_process_and_the_next_one_runs_the_rest(folder
 
 
 def test_a_job_that_does_not_converge_is_recorded_and_retried_anew(folder):
-    text = 'structures = ["water.xyz"]\nmethod.basis = "sto-3g"\n' + SETTINGS
-    write(folder, text + '[vary]\n"method.max_cycle" = [2, 50]\n')
+    text = 'structures = ["water.xyz"]\nmethod.basis = "sto-3g"\nmethod.max_cycle = 2\n' + SETTINGS
+    write(folder, text + '[vary]\n"method.conv_tol" = [1e-30, 1e-6]\n')
     first = start(folder)
     output, _ = first.communicate()
     assert first.returncode == 1
     assert "1 done" in output
     table = rows(folder)
-    assert table["water_2"]["state"] == "not converged"
-    assert table["water_2"]["reason"].startswith("not converged")
-    assert table["water_2"]["s1_ev"] == ""  # nothing, not zero
-    assert table["water_50"]["state"] == "done"
-    log = (folder / "out" / "water_2" / "run.log").read_text()
+    assert table["water_1e-30"]["state"] == "not converged"
+    assert table["water_1e-30"]["reason"].startswith("not converged")
+    assert table["water_1e-30"]["s1_ev"] == ""  # nothing, not zero
+    assert table["water_1e-06"]["state"] == "done"
+    log = (folder / "out" / "water_1e-30" / "run.log").read_text()
     assert log.count("scf: started") == 1
 
     assert start(folder).wait() == 1  # the same command leaves it as it is
-    assert (folder / "out" / "water_2" / "run.log").read_text() == log
+    assert (folder / "out" / "water_1e-30" / "run.log").read_text() == log
     done = subprocess.run(
         [sys.executable, "-m", "cluster_qc", "retry", "out", "--failed", "--quiet"], cwd=folder, check=False
     )
     assert done.returncode == 1
-    assert starts(folder, "water_2") == 2
-    assert starts(folder, "water_50") == 1
-    assert (folder / "out" / "water_2" / "run.log").read_text().count(
+    assert starts(folder, "water_1e-30") == 2
+    assert starts(folder, "water_1e-06") == 1
+    assert (folder / "out" / "water_1e-30" / "run.log").read_text().count(
         "scf: started"
     ) == 2  # computed, not taken
-    assert [path.name[-8:] for path in records(folder) if "water_2" in str(path)] == ["001.json", "002.json"]
+    assert [path.name[-8:] for path in records(folder) if "water_1e-30" in str(path)] == [
+        "001.json",
+        "002.json",
+    ]
 
 
 def test_a_job_that_is_killed_is_told_and_started_once_more(folder):

@@ -35,6 +35,7 @@ from cluster_qc.workflow.lock import folder_lock
 from cluster_qc.workflow.progress import Monitor, monitor
 from cluster_qc.workflow.slurm import Site, engine_script, queued_jobs
 
+RUN = (sys.executable, "-P", "-m", "cluster_qc", "run")
 QUEUE = ".queue"
 """Folder of the engine's files, on Slurm."""
 _POLL_S = 1.0
@@ -235,7 +236,7 @@ class _Engine:
         """Hand a job to the engine, or find it in the queue where an earlier driver put it."""
         folder = self._directory / task.name
         local = self._campaign.on == "local"
-        command = [sys.executable, "-P", "-m", "cluster_qc", "run", "job.toml", "-o", str(folder), "--quiet"]
+        command = [*RUN, "job.toml", "-o", str(folder), "--quiet"]
         if local:
             command = ["env", f"OMP_NUM_THREADS={self._campaign.cores}", *command]
         if not self._campaign.pictures:

@@ -173,16 +173,16 @@ _COLUMNS = (
 def _numbers(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that come from a run's summary; None for what it does not have."""
     levels = summary["levels"]
-    bands = (summary["cd"] or {}).get("bands", [])
-    strongest: Mapping[str, float] = max(
-        bands, key=lambda band: abs(band["delta_epsilon_lmolcm"]), default={}
-    )
-    lowest = {key: next(iter(summary[key]), {}).get("energy_ev") for key in ("singlets", "triplets")}
+    bands: list[dict[str, float]] = (summary["cd"] or {}).get("bands", [])
+    strongest = max(bands, key=lambda band: abs(band["delta_epsilon_lmolcm"])) if bands else {}
+    lowest: dict[str, dict[str, Any]] = {
+        key: next(iter(summary[key]), {}) for key in ("singlets", "triplets")
+    }
     return {
         "basis": summary["method"]["basis"],
         **{key: levels[key] for key in ("homo_ev", "lumo_ev", "gap_ev", "total_energy_hartree")},
-        "s1_ev": lowest["singlets"],
-        "t1_ev": lowest["triplets"],
+        "s1_ev": lowest["singlets"].get("energy_ev"),
+        "t1_ev": lowest["triplets"].get("energy_ev"),
         "strongest_cd_nm": strongest.get("wavelength_nm"),
         "strongest_cd_lmolcm": strongest.get("delta_epsilon_lmolcm"),
         "converged": summary["converged"],

@@ -1,0 +1,213 @@
+"""Campaigns in a real Slurm of one node, with real runs of hydrogen."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from cluster_qc.workflow.campaign.results import campaign_statuses
+from cluster_qc.workflow.lock import owner_of
+from cluster_qc.workflow.slurm import batch_name
+
+H2 = "2\n\nH 0 0 0\nH 0 0 0.74\n"
+SIX = """
+structures = ["h2.xyz"]
+functionals = ["hf", "pbe", "pbe0"]
+preset = "quick"
+pictures = false
+singlets.nstates = 1
+triplets.nstates = 1
+[vary]
+"method.basis" = ["sto-3g", "3-21g"]
+"""
+NOTICED_S = 60  # how soon a job that someone cancelled is told
+WATCHDOG_S = 120  # how soon a driver ends that can no longer ask Slurm
+
+
+@pytest.fixture
+def folder(slurm, tmp_path, monkeypatch):
+    (tmp_path / "node").mkdir()
+    (tmp_path / "h2.xyz").write_text(H2)
+    (tmp_path / "campaign.toml").write_text(SIX)
+    (tmp_path / "site.toml").write_text(f'cores = 1\nscratch = "{tmp_path}/node"\n')
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield tmp_path
+    slurm.call("scancel", "--user=root")
+
+
+def start(folder, *options):
+    site = ("--on", "slurm", "--site", "site.toml")
+    return subprocess.Popen(
+        [sys.executable, "-m", "cluster_qc", "campaign", "campaign.toml", "-o", "out", *site, *options],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def records(folder):
+    return sorted((folder / "out").glob("*/task-*.json"))
+
+
+def states(folder):
+    return {status.name: status.state for status in campaign_statuses(folder / "out")[1]}
+
+
+def starts(folder):
+    """How often each run was started and how often it ended, by its own log."""
+    logs = {path.parent.name: path.read_text() for path in (folder / "out").glob("*/run.log")}
+    return {
+        name: (log.count(" started: process "), log.count(" done, converged")) for name, log in logs.items()
+    }
+
+
+def in_queue(slurm):
+    return set(slurm.call("squeue", "-h", "-o", "%j").split())
+
+
+def energies(folder):
+    return {
+        path.parent.name: json.loads(path.read_text())["levels"]["total_energy_hartree"]
+        for path in (folder / "out").glob("*/summary.json")
+    }
+
+
+def halted_run(slurm, folder):
+    """The name of a running job, and its process, which waits until it is continued."""
+
+    def halted():
+        for path in (folder / "out").glob("*/run.log"):
+            owner, alive = owner_of(path.parent)
+            if alive and owner:
+                os.kill(owner.process, signal.SIGSTOP)
+                if " done, " not in path.read_text():
+                    return path.parent.name, owner.process
+                os.kill(owner.process, signal.SIGCONT)
+        return None
+
+    return slurm.wait_until(halted, "a running job")
+
+
+def processes_of_jobs(slurm):
+    """Every process that this Slurm has on its node, but for slurmd."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (path / "environ").read_bytes().split(b"\0")
+            command = (path / "cmdline").read_bytes()
+        except OSError:
+            continue
+        ours = f"SLURM_CONF={slurm.configuration}".encode() in environment
+        if ours and (b"slurmstepd" in command or any(e.startswith(b"SLURM_JOB_ID=") for e in environment)):
+            found.append(int(path.name))
+    return found
+
+
+def test_a_queue_outlives_its_driver_and_a_cancelled_job_is_started_once_more(slurm, folder):
+    """The driver is killed, the jobs stay and are found again; one is cancelled; all end, the others started once."""
+    driver = start(folder)
+    slurm.wait_until(lambda: len(records(folder)) >= 2, "two records")
+    driver.kill()
+    driver.communicate()
+    waiting = in_queue(slurm)
+    assert waiting
+    second = start(folder)
+    victim, process = halted_run(slurm, folder)
+    begin = time.monotonic()
+    slurm.call("scancel", "--name", batch_name(victim, folder / "out" / victim))
+    os.kill(process, signal.SIGCONT)
+    log = folder / "out" / "run.log"
+    slurm.wait_until(lambda: f"{victim}: lost" in log.read_text(), "the loss")
+    assert time.monotonic() - begin < NOTICED_S
+    output, told = second.communicate()
+    assert second.returncode == 0, told
+    assert "started once more" in told
+    assert "6 done" in output
+    begun = starts(folder)
+    assert len(begun) == 6
+    assert begun.pop(victim) == (2, 1)
+    assert begun == dict.fromkeys(begun, (1, 1))
+    assert not in_queue(slurm)
+    name = "h2_pbe_sto-3g"
+    job = folder / "out" / name / "job.toml"
+    run = [sys.executable, "-m", "cluster_qc", "run", str(job), "-o", "plain", "--no-pictures", "--quiet"]
+    assert subprocess.run(run, cwd=folder, check=False).returncode == 0
+    plain = json.loads((folder / "plain" / "summary.json").read_text())["levels"]["total_energy_hartree"]
+    assert energies(folder)[name] == pytest.approx(plain, abs=1e-9)
+
+
+def test_when_all_is_cancelled_only_the_missing_jobs_run_again(slurm, folder):
+    driver = start(folder)
+    slurm.wait_until(lambda: records(folder), "a record")
+    driver.kill()
+    driver.communicate()
+    slurm.call("scancel", "--user=root")
+    slurm.wait_until(lambda: not in_queue(slurm), "an empty queue")
+    finished = {path: path.stat().st_ino for path in records(folder)}
+    found = states(folder)
+    assert [found[path.parent.name] for path in finished] == ["done"] * len(finished)
+    assert {state for state in found.values() if state != "done"} == {"lost"}
+    again = start(folder)
+    _, told = again.communicate()
+    assert again.returncode == 0, told
+    assert set(states(folder).values()) == {"done"}
+    assert {path: path.stat().st_ino for path in finished} == finished
+    begun = starts(folder)
+    assert {begun[path.parent.name] for path in finished} == {(1, 1)}
+    assert {ended for _, ended in begun.values()} == {1}
+
+
+def test_a_refusal_ends_the_driver_with_its_reason(slurm, folder):
+    with open(folder / "site.toml", "a") as stream:
+        stream.write('partition = "nowhere"\n')
+    driver = start(folder)
+    _, told = driver.communicate()
+    assert driver.returncode == 2
+    assert "partition" in told
+    assert "Traceback" not in told
+    assert records(folder) == []
+
+
+@pytest.mark.slow
+def test_a_driver_ends_when_the_controller_is_away_and_the_next_one_goes_on(slurm, folder):
+    driver = start(folder)
+    slurm.wait_until(lambda: records(folder), "a record")
+    slurm.stop("slurmctld")
+    begin = time.monotonic()
+    try:
+        _, told = driver.communicate(timeout=WATCHDOG_S)
+    finally:
+        time.sleep(max(0.0, 40 - (time.monotonic() - begin)))
+        slurm.start_controller()
+    assert driver.returncode == 2
+    assert "squeue" in told or "Slurm" in told
+    assert "Traceback" not in told
+    slurm.wait_until(
+        lambda: "idle" in slurm.call("sinfo", "-h", "-o", "%T") or in_queue(slurm), "the controller"
+    )
+    again = start(folder)
+    _, told = again.communicate()
+    assert again.returncode == 0, told
+    assert set(states(folder).values()) == {"done"}
+
+
+@pytest.mark.slow
+def test_a_job_whose_node_dies_is_queued_again_and_ends(slurm, folder):
+    driver = start(folder)
+    halted_run(slurm, folder)
+    slurm.stop("slurmd", signal.SIGKILL)
+    for process in processes_of_jobs(slurm):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    slurm.wait_until(lambda: not processes_of_jobs(slurm), "the end of the node's processes")
+    slurm.start_node()
+    _, told = driver.communicate()
+    assert driver.returncode == 0, told
+    assert set(states(folder).values()) == {"done"}
