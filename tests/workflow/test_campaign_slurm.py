@@ -16,16 +16,15 @@ from cluster_qc.workflow.lock import owner_of
 from cluster_qc.workflow.slurm import batch_name
 
 H2 = "2\n\nH 0 0 0\nH 0 0 0.74\n"
-SIX = """
+THREE = """
 structures = ["h2.xyz"]
 functionals = ["hf", "pbe", "pbe0"]
 preset = "quick"
 pictures = false
 singlets.nstates = 1
 triplets.nstates = 1
-[vary]
-"method.basis" = ["sto-3g", "3-21g"]
 """
+SIX = THREE + '[vary]\n"method.basis" = ["sto-3g", "3-21g"]\n'
 NOTICED_S = 60  # how soon a job that someone cancelled is told
 WATCHDOG_S = 120  # how soon a driver ends that can no longer ask Slurm
 
@@ -34,7 +33,7 @@ WATCHDOG_S = 120  # how soon a driver ends that can no longer ask Slurm
 def folder(slurm, tmp_path, monkeypatch):
     (tmp_path / "node").mkdir()
     (tmp_path / "h2.xyz").write_text(H2)
-    (tmp_path / "campaign.toml").write_text(SIX)
+    (tmp_path / "campaign.toml").write_text(THREE)
     (tmp_path / "site.toml").write_text(f'cores = 1\nscratch = "{tmp_path}/node"\n')
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield tmp_path
@@ -112,6 +111,7 @@ def processes_of_jobs(slurm):
 
 def test_a_queue_outlives_its_driver_and_a_cancelled_job_is_started_once_more(slurm, folder):
     """The driver is killed, the jobs stay and are found again; one is cancelled; all end, the others started once."""
+    (folder / "campaign.toml").write_text(SIX)
     driver = start(folder)
     slurm.wait_until(lambda: len(records(folder)) >= 2, "two records")
     driver.kill()

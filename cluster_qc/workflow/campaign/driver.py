@@ -7,6 +7,7 @@ alone meanwhile and found again; jobs on this machine end with their driver.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -105,12 +106,13 @@ def _check(campaign: Campaign, directory: Path) -> None:
         raise ResourceError(
             "this machine has no sbatch", fix="start the campaign on a login node, or with --on local"
         )
-    if any(character.isspace() for character in str(directory)):
-        raise InputError(
-            f"{directory} has a space in its name",
-            why="the engine cannot submit jobs from such a folder",
-            fix="give another folder with -o",
-        )
+    for path in (str(directory), sys.executable):
+        if shlex.quote(path) != path:
+            raise InputError(
+                f"{path} has a space or a sign of the shell in its name",
+                why="the engine writes it into batch scripts as it is",
+                fix="use a folder with another name",
+            )
     if campaign.site.get("python") != sys.executable:
         raise InputError(
             f"the site's python is {campaign.site.get('python')}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -153,10 +153,24 @@ def expand(
         for key, value in values.items():
             _set(content, key, value)
         tasks[name] = _task(content, path, text, directory / name, cores, known)
+    warnings += _memory_warning(tasks.values(), workers) if on == "local" else []
     return Campaign(
         source=str(path.absolute()), on=on, workers=workers, cores=cores, pictures=file.pictures,
         site=site.model_dump(mode="json"), tasks=tuple(tasks.values()), warnings=tuple(warnings),
     )  # fmt: skip
+
+
+def _memory_warning(tasks: Iterable[Task], workers: int) -> list[str]:
+    from cluster_qc.drivers.memory import available_bytes
+
+    needed = sum(sorted(task.plan["memory"] for task in tasks)[-workers:])
+    free = available_bytes()
+    if needed <= free:
+        return []
+    return [
+        f"{workers} of the largest jobs at once need {needed / _GIB:.1f} GiB of memory, {free / _GIB:.1f} are free: "
+        "a job that finds too little fails"
+    ]
 
 
 def _varied(file: CampaignFile, path: Path, text: str) -> dict[str, list[Any]]:
@@ -388,4 +402,7 @@ def load(directory: Path) -> Campaign:
 
 def _former_tasks(directory: Path) -> tuple[Task, ...]:
     """The tasks of an earlier call, whose plans still hold."""
-    return load(directory).tasks if (directory / CAMPAIGN).is_file() else ()
+    try:
+        return load(directory).tasks
+    except StorageError:
+        return ()
