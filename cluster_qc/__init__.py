@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from cluster_qc.plotting.levels import plot_levels
     from cluster_qc.plotting.orbitals import plot_orbital
     from cluster_qc.plotting.spectra import plot_absorption, plot_cd
+    from cluster_qc.report.comparison import write_comparison
     from cluster_qc.report.page import write_page
     from cluster_qc.report.text import text_report
     from cluster_qc.store import load, save
@@ -136,6 +137,7 @@ _HOMES = {
     "plotting.levels": ("plot_levels",),
     "plotting.orbitals": ("plot_orbital",),
     "plotting.spectra": ("plot_absorption", "plot_cd"),
+    "report.comparison": ("write_comparison",),
     "report.page": ("write_page",),
     "report.text": ("text_report",),
     "store": ("load", "save"),
@@ -227,6 +229,7 @@ __all__ = [
     "simulate_cd",
     "text_report",
     "transition_character",
+    "write_comparison",
     "write_cube",
     "write_page",
     "write_spectrum_csv",

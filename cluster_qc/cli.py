@@ -306,18 +306,28 @@ def orbitals(
 
 @app.command()
 def report(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of finished runs.")],
     text: Annotated[
         bool, typer.Option("--text", help="Print the report instead of writing the page.")
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Of several runs. Default: comparison.html."),
+    ] = None,
 ) -> None:
-    """Write the page of a finished run again, or print it."""
-    from cluster_qc.workflow.look import rewrite_page, run_text
+    """Write the page of a finished run again, or print it; of several runs one page that compares them."""
+    from cluster_qc.workflow.look import compare_runs, rewrite_page, run_text
 
+    if output is not None and (text or len(directories) == 1):
+        raise InputError(
+            "-o is for the page of several runs", fix="leave it out; a run's page is DIR/report.html"
+        )
     if text:
-        print(run_text(directory), end="")
+        print("\n".join(run_text(directory) for directory in directories), end="")
+    elif len(directories) == 1:
+        print(f"written: {rewrite_page(directories[0])}")
     else:
-        print(f"written: {rewrite_page(directory)}")
+        print(f"written: {compare_runs(directories, output or Path('comparison.html'))}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""A scalar field on a regular grid."""
+"""A scalar field on a regular grid, and surfaces of equal value in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cluster_qc.model.arrays import FloatArray, frozen
+from cluster_qc.model.arrays import FloatArray, IntArray, frozen
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,3 +30,29 @@ class Volume:
     def voxel(self) -> float:
         """Volume of one grid cell, bohr^3."""
         return float(abs(np.linalg.det(self.axes)))
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Triangles in space."""
+
+    vertices: FloatArray
+    """Positions in bohr, (nvertex, 3)."""
+    triangles: IntArray
+    """Indices of vertices, (ntriangle, 3)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vertices", frozen(self.vertices, (None, 3), "vertices"))
+        object.__setattr__(self, "triangles", frozen(self.triangles, (None, 3), "triangles", dtype=np.intp))
+
+
+@dataclass(frozen=True, eq=False)
+class OrbitalSurface:
+    """Both phases of an orbital where its absolute value is `isovalue`."""
+
+    share: float
+    """Part of the density on the grid that they enclose."""
+    isovalue: float
+    """bohr^-3/2."""
+    positive: Mesh
+    negative: Mesh

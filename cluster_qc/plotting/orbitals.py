@@ -15,25 +15,11 @@ from numpy.typing import NDArray
 from cluster_qc.errors import InputError, StorageError, UnavailableError
 from cluster_qc.model import Cluster, Volume
 from cluster_qc.model.arrays import FloatArray
-from cluster_qc.model.elements import is_metal
-from cluster_qc.units import angstrom
+from cluster_qc.model.volume import Mesh, OrbitalSurface
+from cluster_qc.plotting.molecule import BALL, covalent_radius, element_colour, neighbours
 
-# Covalent radii in angstrom: Cordero et al., Dalton Trans. 2008, 2832, 10.1039/b801115j.
-_RADII = {
-    "H": 0.31, "B": 0.84, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57, "Si": 1.11, "P": 1.07, "S": 1.05,
-    "Cl": 1.02, "Ni": 1.24, "Cu": 1.32, "Zn": 1.22, "Se": 1.20, "Br": 1.20, "Pd": 1.39, "Ag": 1.45,
-    "Cd": 1.44, "I": 1.39, "Pt": 1.36, "Au": 1.36, "Hg": 1.32,
-}  # fmt: skip
-_DEFAULT_RADIUS = 1.4
-_COLOURS = {
-    "H": "#f2f2f2", "C": "#4d4d4d", "N": "#3050f8", "O": "#e02020", "F": "#70c040", "P": "#ff8000",
-    "S": "#e6c800", "Cl": "#1fbf1f", "Br": "#a62929", "I": "#940094", "Cu": "#c88033", "Ag": "#b0b0b8",
-    "Au": "#f0b000", "Pd": "#006985", "Pt": "#a8a8b8", "Hg": "#9a9ab0",
-}  # fmt: skip
-_DEFAULT_COLOUR = "#d080c0"
-_PHASES = ("#2166AC", "#B2182B")
-_BOND_FACTOR = 1.25
-_CONTACT_FACTOR = 1.25
+PHASES = ("#2166AC", "#B2182B")
+"""Colours of the positive and the negative phase."""
 
 
 def enclosing_isovalue(volume: Volume, share: float) -> float:
@@ -51,6 +37,28 @@ def enclosing_isovalue(volume: Volume, share: float) -> float:
     if not enclosed[-1] > 0:
         raise InputError("the orbital is zero everywhere on the grid")
     return float(np.sqrt(density[np.searchsorted(enclosed, share * enclosed[-1])]))
+
+
+def orbital_surface(volume: Volume, *, share: float = 0.7, triangles: int = 9000) -> OrbitalSurface:
+    """Find the surfaces that `plot_orbital` draws, with about as many triangles as asked for; renders nothing.
+
+    Raises
+    ------
+    UnavailableError
+        If pyvista is not installed.
+    InputError
+        As in `enclosing_isovalue`.
+    """
+    isovalue = enclosing_isovalue(volume, share)
+    contours = _contours(_pyvista(), volume, isovalue)
+    keep = triangles / max(1, sum(contour.n_cells for contour in contours))
+    phases = []
+    for contour in contours:
+        # Quadric decimation takes the triangles away where the surface is flat.
+        mesh = contour.decimate(1.0 - keep) if keep < 1.0 and contour.n_cells else contour
+        faces = mesh.faces.reshape(-1, 4)[:, 1:] if mesh.n_cells else np.zeros((0, 3), dtype=int)
+        phases.append(Mesh(np.asarray(mesh.points, dtype=float).reshape(-1, 3), faces))
+    return OrbitalSurface(share, isovalue, phases[0], phases[1])
 
 
 def plot_orbital(
@@ -139,16 +147,12 @@ def _check_rendering() -> None:
 
 def _add_molecule(pv: Any, plotter: Any, cluster: Cluster) -> None:
     coords = cluster.coords
-    radii = np.array([_RADII.get(s, _DEFAULT_RADIUS) for s in cluster.symbols]) * angstrom
     for symbol in dict.fromkeys(cluster.symbols):
         atoms = [i for i, s in enumerate(cluster.symbols) if s == symbol]
-        scale = 0.25 * _RADII.get(symbol, _DEFAULT_RADIUS) * angstrom
-        ball = pv.Sphere(radius=scale, theta_resolution=24, phi_resolution=24)
+        ball = pv.Sphere(radius=BALL * covalent_radius(symbol), theta_resolution=24, phi_resolution=24)
         glyphs = pv.PolyData(np.array(coords[atoms])).glyph(geom=ball, orient=False, scale=False)
-        plotter.add_mesh(
-            glyphs, color=_COLOURS.get(symbol, _DEFAULT_COLOUR), specular=0.3, smooth_shading=True
-        )
-    bonds, contacts = _neighbours(cluster, radii)
+        plotter.add_mesh(glyphs, color=element_colour(symbol), specular=0.3, smooth_shading=True)
+    bonds, contacts = neighbours(cluster)
     tubes = [pv.Tube(pointa=coords[i], pointb=coords[j], radius=0.16, n_sides=12) for i, j in bonds]
     tubes += [
         pv.Tube(pointa=start, pointb=end, radius=0.09, n_sides=12)
@@ -159,17 +163,6 @@ def _add_molecule(pv: Any, plotter: Any, cluster: Cluster) -> None:
         plotter.add_mesh(pv.merge(tubes), color="#909090", smooth_shading=True)
 
 
-def _neighbours(cluster: Cluster, radii: FloatArray) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Find bonds and metal-metal contacts, from distances against the sum of covalent radii."""
-    distances = np.linalg.norm(cluster.coords[:, None] - cluster.coords[None], axis=-1)
-    metal = np.array([is_metal(s) for s in cluster.symbols])
-    both = metal[:, None] & metal[None]
-    reach = (radii[:, None] + radii[None]) * np.where(both, _CONTACT_FACTOR, _BOND_FACTOR)
-    near = np.triu(distances < reach, k=1)
-    bonds = [(int(i), int(j)) for i, j in np.argwhere(near & ~both)]
-    return bonds, [(int(i), int(j)) for i, j in np.argwhere(near & both)]
-
-
 def _dashes(start: FloatArray, end: FloatArray, count: int = 6) -> list[tuple[FloatArray, FloatArray]]:
     marks = np.linspace(0.0, 1.0, 2 * count)
     points = start + marks[:, None] * (end - start)
@@ -177,15 +170,22 @@ def _dashes(start: FloatArray, end: FloatArray, count: int = 6) -> list[tuple[Fl
 
 
 def _add_surfaces(pv: Any, plotter: Any, volume: Volume, isovalue: float) -> None:
+    for surface, colour in zip(_contours(pv, volume, isovalue), PHASES, strict=True):
+        if surface.n_points:
+            plotter.add_mesh(surface, color=colour, opacity=0.6, specular=0.2, smooth_shading=True)
+
+
+def _contours(pv: Any, volume: Volume, isovalue: float) -> list[Any]:
+    """Where the orbital is +isovalue and where it is -isovalue, empty if it is so nowhere."""
     indices = np.stack(np.meshgrid(*(np.arange(n) for n in volume.values.shape), indexing="ij"), axis=-1)
     points = indices @ volume.axes + volume.origin
     grid = pv.StructuredGrid(points[..., 0], points[..., 1], points[..., 2])
     grid["orbital"] = volume.values.ravel(order="F")
-    for level, colour in zip((isovalue, -isovalue), _PHASES, strict=True):
-        if volume.values.min() < level < volume.values.max():
-            surface = grid.contour([level], scalars="orbital")
-            if surface.n_points:
-                plotter.add_mesh(surface, color=colour, opacity=0.6, specular=0.2, smooth_shading=True)
+    inside = [volume.values.min() < level < volume.values.max() for level in (isovalue, -isovalue)]
+    return [
+        grid.contour([level], scalars="orbital") if there else pv.PolyData()
+        for level, there in zip((isovalue, -isovalue), inside, strict=True)
+    ]
 
 
 def _aim(plotter: Any, cluster: Cluster, direction: tuple[float, float, float] | None) -> None:

@@ -189,6 +189,16 @@ def read_xyz(
     return with_parts(cluster)
 
 
+def xyz_text(cluster: Cluster, comment: str | None = None) -> str:
+    """A molecule in the XYZ format, positions in angstrom; the comment as in `write_xyz`."""
+    if comment is None:
+        comment = f"{cluster.name} charge={cluster.charge} multiplicity={cluster.multiplicity} source={cluster.source}"
+    rows = [str(cluster.natom), " ".join(comment.split())]
+    for symbol, (x, y, z) in zip(cluster.symbols, cluster.coords / angstrom, strict=True):
+        rows.append(f"{symbol:<2} {x:16.8f} {y:16.8f} {z:16.8f}")
+    return "\n".join(rows) + "\n"
+
+
 def write_xyz(cluster: Cluster, path: str | Path, comment: str | None = None) -> None:
     """Write a molecule as an XYZ file, positions in angstrom with eight decimals.
 
@@ -206,13 +216,8 @@ def write_xyz(cluster: Cluster, path: str | Path, comment: str | None = None) ->
     InputError
         If the file cannot be written.
     """
-    if comment is None:
-        comment = f"{cluster.name} charge={cluster.charge} multiplicity={cluster.multiplicity} source={cluster.source}"
-    rows = [str(cluster.natom), " ".join(comment.split())]
-    for symbol, (x, y, z) in zip(cluster.symbols, cluster.coords / angstrom, strict=True):
-        rows.append(f"{symbol:<2} {x:16.8f} {y:16.8f} {z:16.8f}")
     try:
-        Path(path).write_text("\n".join(rows) + "\n", encoding="utf-8")
+        Path(path).write_text(xyz_text(cluster, comment), encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"{path} cannot be written: {error.strerror}", fix="check the folder and its permissions"

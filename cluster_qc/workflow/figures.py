@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.files import replaced, write_text
@@ -19,7 +22,9 @@ from cluster_qc.model.arrays import FloatArray
 from cluster_qc.workflow.progress import Report
 
 PICTURES = (".png", ".svg", ".pdf")
+SURFACES = "surfaces.json"
 _MADE_OF = ".made-of.json"
+_SPACING, _MARGIN = 0.45, 5.0  # bohr, of the grid on which surfaces are found: lobes of 70 % lie well inside
 
 
 def need_picture(path: Path) -> None:
@@ -44,18 +49,26 @@ class Figures:
     def draw(self, name: str, make: Callable[[Path], object]) -> None:
         """Draw `folder/name.png` unless it shows this input already."""
         path = self.folder / f"{name}.png"
-        made_of = self._made_of()
-        if self.force or made_of.get(path.name) != self.digest or not path.is_file():
+        if self.make(path, make):
+            self.files[name] = path
+
+    def make(self, path: Path, make: Callable[[Path], object]) -> bool:
+        """Write a file of the folder unless it shows this input already; False with a warning if it cannot be made."""
+        if self.force or not self.up_to_date(path.name):
             self.report(None, f"drawing {path.name}")
             try:
                 with replaced(path) as temporary:
                     make(temporary)
             except UnavailableError as exc:
                 self.warnings.append(f"{path.name} was not drawn: {exc.what}; {exc.fix}")
-                return
-            made_of[path.name] = self.digest
+                return False
+            made_of = self._made_of() | {path.name: self.digest}
             write_text(self.folder / _MADE_OF, json.dumps(made_of, indent=1, sort_keys=True) + "\n")
-        self.files[name] = path
+        return True
+
+    def up_to_date(self, name: str) -> bool:
+        """Whether that file of the folder shows this input."""
+        return self._made_of().get(name) == self.digest and (self.folder / name).is_file()
 
     def _made_of(self) -> dict[str, str]:
         try:
@@ -98,15 +111,21 @@ def draw_spectra(
     figures.draw("absorption", make_absorption)
 
 
-def draw_orbitals(
-    figures: Figures, ground: GroundState, ntos: Mapping[str, NaturalTransitionOrbitals]
-) -> None:
-    """HOMO, LUMO and the leading hole and electron orbital of each state in `ntos`."""
+def leading_orbitals(
+    ground: GroundState, ntos: Mapping[str, NaturalTransitionOrbitals]
+) -> dict[str, FloatArray]:
+    """AO coefficients of HOMO, LUMO and the leading hole and electron orbital of each state in `ntos`, by name."""
     last = ground.nocc - 1
     orbitals = {"homo": ground.coefficients[0][:, last], "lumo": ground.coefficients[0][:, last + 1]}
     for label, nto in ntos.items():
         orbitals[f"{label.lower()}_hole"] = nto.hole[:, 0]
         orbitals[f"{label.lower()}_electron"] = nto.electron[:, 0]
+    return orbitals
+
+
+def draw_orbitals(figures: Figures, ground: GroundState, orbitals: Mapping[str, FloatArray]) -> None:
+    """A picture of each orbital, and the surfaces that the page turns."""
+    figures.make(figures.folder / SURFACES, lambda path: write_surfaces(path, ground, orbitals))
     for name, coefficients in orbitals.items():
 
         def make(path: Path, name: str = name, coefficients: FloatArray = coefficients) -> None:
@@ -116,3 +135,29 @@ def draw_orbitals(
             plot_orbital(orbital_volume(ground, coefficients, label=name), ground.cluster, path)
 
         figures.draw(name, make)
+
+
+def write_surfaces(path: Path, ground: GroundState, orbitals: Mapping[str, FloatArray]) -> None:
+    """Write the surfaces of orbitals as the page takes them.
+
+    Raises
+    ------
+    UnavailableError
+        If pyvista is not installed.
+    """
+    from cluster_qc.drivers.volume import orbital_volumes
+    from cluster_qc.plotting.orbitals import orbital_surface
+    from cluster_qc.report.viewer import surfaces_data
+
+    volumes = orbital_volumes(ground, np.column_stack(list(orbitals.values())), _SPACING, _MARGIN)
+    surfaces = {name: orbital_surface(volume) for name, volume in zip(orbitals, volumes, strict=True)}
+    path.write_text(json.dumps(surfaces_data(surfaces), separators=(",", ":")), encoding="utf-8")
+
+
+def read_surfaces(directory: Path) -> dict[str, Any]:
+    """The surfaces of a run's orbitals, none if it has no file of them or that is damaged."""
+    try:
+        content = json.loads((directory / "figures" / SURFACES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from cluster_qc.store import load
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.job import need_file
 from cluster_qc.workflow.references import measured_homo
-from cluster_qc.workflow.summary import read_summary
+from cluster_qc.workflow.summary import CURVES, read_summary
 
 _LISTED = 8
 
@@ -187,12 +189,60 @@ def run_text(directory: Path) -> str:
 
 
 def rewrite_page(directory: Path) -> Path:
-    """Write report.html of a finished run again, from its summary and figures."""
+    """Write report.html of a finished run again, from the files of its folder.
+
+    A run made before pages could be turned has its orbitals evaluated now.
+    """
     from cluster_qc.report.page import write_page
+    from cluster_qc.structure.xyz import read_xyz
 
     summary = read_summary(directory)
-    cluster = load_step(directory, "scf")
-    files = {path.stem: path for path in sorted((directory / "figures").glob("*.png"))}
+    structure = directory / "structure.xyz"
+    figures = {path.stem: path for path in sorted((directory / "figures").glob("*.png"))}
     with replaced(directory / "report.html") as temporary:
-        write_page(summary, temporary, files, cluster.cluster if isinstance(cluster, GroundState) else None)
+        write_page(
+            summary,
+            temporary,
+            figures,
+            read_xyz(structure, int(summary.get("structure", {}).get("charge") or 0))
+            if structure.is_file()
+            else None,
+            curves={
+                name: directory / f"{name}.csv" for name in CURVES if (directory / f"{name}.csv").is_file()
+            },
+            surfaces=_surfaces(directory, summary),
+        )
     return directory / "report.html"
+
+
+def _surfaces(directory: Path, summary: dict[str, Any]) -> dict[str, Any]:
+    from cluster_qc.workflow.figures import SURFACES, leading_orbitals, read_surfaces, write_surfaces
+
+    records = summary.get("provenance", {}).get("records", {})
+    path = directory / "figures" / SURFACES
+    if not path.is_file() and "scf" in records and (directory / str(records["scf"])).is_dir():
+        from cluster_qc.drivers.nto import natural_transition_orbitals
+
+        ground = load_step(directory, "scf")
+        if not isinstance(ground, GroundState):
+            raise StorageError(f"{directory}: its record of the ground state holds something else")
+        kinds = [load_step(directory, kind) for kind in ("singlets", "triplets") if kind in records]
+        lowest = [natural_transition_orbitals(kind[0]) for kind in kinds if isinstance(kind, ExcitedStates)]
+        with suppress(UnavailableError), replaced(path) as temporary:  # the page says that there are none
+            write_surfaces(temporary, ground, leading_orbitals(ground, {nto.label: nto for nto in lowest}))
+    return read_surfaces(directory)
+
+
+def compare_runs(directories: Sequence[Path], output: Path) -> Path:
+    """Write one page about several finished runs."""
+    from cluster_qc.report.comparison import write_comparison
+
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{output}: unknown kind of page {output.suffix!r}", fix="give a .html file")
+    jobs = []
+    for directory in directories:
+        summary = read_summary(directory)
+        jobs.append((str(summary.get("name") or directory.name), summary, directory))
+    with replaced(output) as temporary:
+        write_comparison(jobs, temporary)
+    return output

@@ -15,7 +15,15 @@ from cluster_qc.hashing import ground_hash, input_hash
 from cluster_qc.model import BandAlignment, Cluster, DFTMethod, ExcitedStates, GroundState, UPSReference
 from cluster_qc.provenance import cpu_model, threads, versions
 from cluster_qc.workflow import summary as parts
-from cluster_qc.workflow.figures import Figures, draw_levels, draw_orbitals, draw_spectra
+from cluster_qc.workflow.figures import (
+    SURFACES,
+    Figures,
+    draw_levels,
+    draw_orbitals,
+    draw_spectra,
+    leading_orbitals,
+    read_surfaces,
+)
 from cluster_qc.workflow.job import Job
 from cluster_qc.workflow.lock import folder_lock
 from cluster_qc.workflow.progress import DONE, NOT_CONVERGED, Monitor, monitor
@@ -206,7 +214,7 @@ def conclude(
     write_results(content, job.directory, figures, cluster)
     if ntos and pictures:
         # The numbers are safe before a graphics driver gets its chance to end the process.
-        draw_orbitals(figures, ground, ntos)
+        draw_orbitals(figures, ground, leading_orbitals(ground, ntos))
         content["warnings"] += figures.warnings
         content["timings_s"]["analysis"] = time.perf_counter() - begin
         write_results(content, job.directory, figures, cluster)
@@ -249,11 +257,11 @@ def spectra(
     gauge: Any = "length" if singlets.velocity is None else "velocity"
     cd = simulate_cd(singlets, fwhm=job.fwhm, shift=job.shift, gauge=gauge, allow_unconverged=True)
     absorption = simulate_absorption(singlets, fwhm=job.fwhm, shift=job.shift, allow_unconverged=True)
-    for name, spectrum in (("cd", cd), ("absorption", absorption)):
+    for name, spectrum in zip(parts.CURVES, (cd, absorption), strict=True):
         with replaced(job.directory / f"{name}.csv") as temporary:
             write_spectrum_csv(spectrum, temporary)
     draw_spectra(figures, cd, absorption, measured)
-    return parts.cd_summary(cd, "cd.csv")
+    return parts.cd_summary(cd, "cd.csv", measured)
 
 
 def job_hash(job: Job, ground: GroundState) -> str:
@@ -288,6 +296,9 @@ def write_results(content: dict[str, Any], directory: Path, figures: Figures, cl
     """Write report.html and then summary.json, each in one step."""
     from cluster_qc.report.page import write_page
 
+    content = parts.finite(content)
+    curves = {name: directory / f"{name}.csv" for name in parts.CURVES} if content["cd"] else {}
+    surfaces = read_surfaces(directory) if figures.up_to_date(SURFACES) else {}
     with replaced(directory / "report.html") as temporary:
-        write_page(content, temporary, figures.files, cluster)
+        write_page(content, temporary, figures.files, cluster, curves=curves, surfaces=surfaces)
     parts.write_summary(directory / "summary.json", content)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cluster_qc.errors import StorageError, UnavailableError
 from cluster_qc.files import storage_errors, write_text
@@ -21,12 +23,16 @@ from cluster_qc.model import (
     Spectrum,
 )
 from cluster_qc.units import electronvolt, rotatory_strength_cgs, wavelength_nm
+from cluster_qc.workflow.references import COTTON_SOURCE
 
 if TYPE_CHECKING:
     from cluster_qc.workflow.job import Job
 
 SCHEMA_VERSION = 1
+CURVES = ("cd", "absorption")
+"""Spectra that a run writes as CSV files of these names."""
 _NTO_WEIGHTS_FROM = 1e-4
+_LEVELS = 6
 
 
 def structure_summary(cluster: Cluster, cip: list[str]) -> dict[str, Any]:
@@ -81,6 +87,7 @@ def levels_summary(ground: GroundState, states: Mapping[str, ExcitedStates]) -> 
         "homo_ev": ground.homo / electronvolt,
         "lumo_ev": ground.lumo / electronvolt,
         "gap_ev": ground.gap / electronvolt,
+        **_near_gap(ground),
         "shares": {
             **{name: dict(share.fragments) for name, share in shares.items()},
             **{f"{name}_elements": dict(share.elements) for name, share in shares.items()},
@@ -91,6 +98,16 @@ def levels_summary(ground: GroundState, states: Mapping[str, ExcitedStates]) -> 
         "stable": stability(ground, states),
         "scf_cycles": ground.cycles,
         "scf_converged": ground.converged,
+    }
+
+
+def _near_gap(ground: GroundState) -> dict[str, list[float]]:
+    """The orbitals nearest to the gap on either side, ascending."""
+    occupied = np.sort(ground.orbital_energies[ground.occupations > 0])[-_LEVELS:]
+    virtual = np.sort(ground.orbital_energies[ground.occupations == 0])[:_LEVELS]
+    return {
+        "occupied_ev": (occupied / electronvolt).tolist(),
+        "virtual_ev": (virtual / electronvolt).tolist(),
     }
 
 
@@ -160,10 +177,16 @@ def nto_summary(ground: GroundState, ntos: NaturalTransitionOrbitals) -> dict[st
     }
 
 
-def cd_summary(spectrum: Spectrum, csv: str) -> dict[str, Any]:
-    """Width, shift, gauge and bands of the CD curve."""
+def cd_summary(
+    spectrum: Spectrum, csv: str, measured: Sequence[tuple[float, int]] | None = None
+) -> dict[str, Any]:
+    """Width, shift, gauge and bands of the CD curve, and the measured bands (nm, sign) known for this molecule."""
     from cluster_qc.analysis.spectra import cotton_bands
 
+    published: dict[str, Any] = {}
+    if measured:
+        published["measured_bands"] = [{"wavelength_nm": nm, "sign": sign} for nm, sign in measured]
+        published["measured_source"] = f"CD of the film, {COTTON_SOURCE}"
     return {
         "fwhm_ev": spectrum.fwhm / electronvolt,
         "shift_ev": spectrum.shift / electronvolt,
@@ -171,6 +194,7 @@ def cd_summary(spectrum: Spectrum, csv: str) -> dict[str, Any]:
         "bands": cotton_bands(spectrum),
         "csv": csv,
         "remarks": list(spectrum.remarks),
+        **published,
     }
 
 
@@ -216,7 +240,9 @@ def reasons_of(states: ExcitedStates) -> dict[str, str]:
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write summary.json in one step; what is not a finite number becomes null."""
-    write_text(path, json.dumps(_finite(summary), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    from cluster_qc.report.document import json_text
+
+    write_text(path, json_text(finite(summary)))
 
 
 def read_summary(directory: Path) -> dict[str, Any]:
@@ -250,13 +276,14 @@ def read_summary(directory: Path) -> dict[str, Any]:
     return dict(summary)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same with null in place of what is not a finite number."""
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if dataclasses.is_dataclass(value):
-        return _finite(canonical(value))
+        return finite(canonical(value))
     return value

@@ -6,7 +6,8 @@ import pytest
 from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.model import Cluster, Volume
 from cluster_qc.plotting import orbitals
-from cluster_qc.plotting.orbitals import enclosing_isovalue, plot_orbital
+from cluster_qc.plotting.molecule import neighbours
+from cluster_qc.plotting.orbitals import enclosing_isovalue, orbital_surface, plot_orbital
 from cluster_qc.units import angstrom
 
 CLUSTER = Cluster(
@@ -67,8 +68,26 @@ def test_without_opengl_the_error_names_the_libraries(monkeypatch):
         plot_orbital(p_orbital(9), CLUSTER)
 
 
+@pytest.mark.parametrize("triangles", [100_000, 1500])
+def test_surfaces_of_both_phases_are_mirror_images_at_the_isovalue(triangles):
+    pytest.importorskip("pyvista")
+    volume = p_orbital()
+    surface = orbital_surface(volume, share=0.7, triangles=triangles)
+    assert surface.isovalue == enclosing_isovalue(volume, 0.7)
+    for mesh, sign in ((surface.positive, 1), (surface.negative, -1)):
+        x, r = mesh.vertices[:, 0], np.linalg.norm(mesh.vertices, axis=1)
+        shell = np.exp(-0.5 * r) / np.sqrt(32 * np.pi)
+        slope = shell * np.linalg.norm(np.eye(3)[0] - mesh.vertices * (x / (2 * r))[:, None], axis=1)
+        # Linear interpolation over a step h is off by about h^2 f'' / (8 f'): 0.03 bohr here.
+        assert (np.abs(x * shell - sign * surface.isovalue) / slope).max() < 0.05
+        assert mesh.triangles.max() < len(mesh.vertices)
+    sizes = [len(surface.positive.triangles), len(surface.negative.triangles)]
+    assert sum(sizes) <= 1.05 * triangles
+    reach = [mesh.vertices[:, 0] * sign for mesh, sign in ((surface.positive, 1), (surface.negative, -1))]
+    assert reach[0].max() == pytest.approx(reach[1].max(), rel=0.02)
+
+
 def test_metal_contacts_are_told_from_bonds():
-    radii = np.array([1.36, 1.32, 1.05, 0.31]) * angstrom
-    bonds, contacts = orbitals._neighbours(CLUSTER, radii)
+    bonds, contacts = neighbours(CLUSTER)
     assert contacts == [(0, 1)]
     assert bonds == [(0, 2), (2, 3)]

@@ -1,10 +1,19 @@
 import base64
+import copy
+import csv
+import hashlib
+import json
 import re
 
+import numpy as np
 import pytest
 
 from cluster_qc.errors import InputError, StorageError
-from cluster_qc.report import text_report, write_page
+from cluster_qc.model.volume import Mesh, OrbitalSurface
+from cluster_qc.report import text_report, write_comparison, write_page
+from cluster_qc.report.document import script_json
+from cluster_qc.report.viewer import surface_data
+from cluster_qc.units import angstrom
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -88,12 +97,91 @@ def page(summary, tmp_path, figures=None):
     return (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_page_is_self_contained_and_runs_no_script(summary, tmp_path):
+CURVE = "# cd simulated\nenergy_ev,wavelength_nm,delta_epsilon_lmolcm\n2.5,495.94,-1.5\n2.6,476.86,2.25\n"
+
+
+def own(html):
+    """The page without its scripts and style."""
+    return re.sub(r"<(script|style)[^>]*>.*?</\1>", "", html, flags=re.DOTALL)
+
+
+def test_page_holds_all_it_needs(summary, tmp_path):
     (tmp_path / "cd.png").write_bytes(PNG)
     html = page(summary, tmp_path, {"cd": tmp_path / "cd.png", "S1 <hole>": tmp_path / "cd.png"})
-    assert not re.search(r"<script|https?://|<link|@import", html)
-    assert html.count('src="data:image/png;base64,') == html.count("<img") == 2
+    assert not re.search(r"src=\"(?!data:)|<link|@import|https?://", own(html))
+    assert html.count('src="data:image/png;base64,') == own(html).count("<img") == 2
     assert "S1 &lt;hole&gt;" in html
+
+
+def test_the_policy_names_the_scripts_of_the_page_and_no_other(summary, tmp_path):
+    html = page(summary, tmp_path)
+    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    policy = re.search(r"script-src ([^;]*);", html).group(1)
+    assert policy.split() == [f"'sha256-{digest}'" for digest in digests]
+    assert "default-src 'none'" in html
+
+
+def test_no_text_can_end_the_script_that_holds_it():
+    hostile = {"name": "</script><script>alert(1)</script><!--", "line": "\u2028"}
+    text = script_json(hostile)
+    assert not re.search("[<>&\u2028]", text)
+    assert json.loads(text) == hostile
+
+
+def test_downloads_hold_the_numbers_in_full(summary, tmp_path):
+    (tmp_path / "cd.csv").write_text(CURVE)
+    write_page(summary, tmp_path / "page.html", curves={"cd": tmp_path / "cd.csv"})
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    found = {
+        name: base64.b64decode(data).decode()
+        for name, data in re.findall(r'download="([^"]*)" href="data:[^,]*;base64,([^"]*)"', html)
+    }
+    assert json.loads(found["summary.json"]) == summary
+    assert found["cd.csv"] == CURVE
+    row = next(csv.DictReader(found["singlets.csv"].splitlines()))
+    state = summary["singlets"][0]
+    assert {key: float(row[key]) for key in row if isinstance(state[key], float)} == {
+        key: value for key, value in state.items() if isinstance(value, float)
+    }
+    assert row["rotatory_strength_velocity_cgs"] == ""
+
+
+def test_a_curve_that_is_no_table_is_refused(summary, tmp_path):
+    (tmp_path / "cd.csv").write_text("energy_ev\nnot a number\n")
+    with pytest.raises(InputError, match="no table of numbers"):
+        write_page(summary, tmp_path / "page.html", curves={"cd": tmp_path / "cd.csv"})
+
+
+def test_packed_surfaces_are_where_the_orbital_has_its_isovalue():
+    vertices = np.array([[-3.0, 0, 0], [50.0, 1, 2], [7.7, -20, 4]])
+    mesh, none = Mesh(vertices, [[0, 1, 2]]), Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=int))
+    data = surface_data(OrbitalSurface(0.7, 0.03, mesh, none))
+    packed = data["phases"][0]
+    steps = np.frombuffer(base64.b64decode(packed["vertices"]), "<u2").reshape(-1, 3)
+    found = (np.array(packed["origin"]) + packed["step"] * steps) * angstrom
+    # Half a step of the packing, and the origin in 0.0001 angstrom.
+    assert np.abs(found - vertices).max() < (0.5 * packed["step"] + 1e-4) * angstrom
+    assert np.frombuffer(base64.b64decode(packed["triangles"]), "<u2").tolist() == [0, 1, 2]
+    assert data["phases"][1]["triangles"] == ""
+    with pytest.raises(InputError, match="fewer triangles"):
+        surface_data(OrbitalSurface(0.7, 0.03, Mesh(np.zeros((70_000, 3)), [[0, 1, 2]]), none))
+
+
+def test_comparison_shows_differences_and_what_else_differs(summary, tmp_path):
+    other = copy.deepcopy(summary)
+    other["levels"]["homo_ev"] = -6.75
+    other["method"]["basis"] = "def2-tzvp"
+    other["warnings"] = ["only <b>here</b>"]
+    (tmp_path / "cd.csv").write_text(CURVE)
+    write_comparison([("one", summary, tmp_path), ("one", other, None)], tmp_path / "both.html")
+    html = (tmp_path / "both.html").read_text(encoding="utf-8")
+    assert "The methods differ in basis:" in html
+    assert html.index("only &lt;b&gt;here") < html.index("<h2>")
+    assert "\N{MINUS SIGN}6.750 <small>(\N{MINUS SIGN}0.550)</small>" in html
+    assert "No curve: one (2) (no cd.csv there)." in html
+    with pytest.raises(InputError, match="at least two"):
+        write_comparison([("one", summary, None)], tmp_path / "both.html")
 
 
 def test_everything_is_escaped(summary, tmp_path):
@@ -104,14 +192,29 @@ def test_everything_is_escaped(summary, tmp_path):
 
 
 def test_tags_are_balanced(summary, tmp_path):
-    html = page(summary, tmp_path)
-    for tag in ("div", "table", "tr", "td", "th", "p", "h2", "h3", "span", "ul", "li"):
+    html = own(page(summary, tmp_path))
+    for tag in (
+        "div",
+        "table",
+        "tr",
+        "td",
+        "th",
+        "p",
+        "h2",
+        "h3",
+        "span",
+        "ul",
+        "li",
+        "section",
+        "main",
+        "nav",
+    ):
         assert len(re.findall(rf"<{tag}[ >]", html)) == html.count(f"</{tag}>"), tag
 
 
 def test_an_absent_value_is_a_dash_with_its_reason_never_zero(summary, tmp_path):
     html = page(summary, tmp_path)
-    assert "<td>\N{EN DASH}<sup>a</sup></td>" in html or "<td>\N{EN DASH}<sup>b</sup></td>" in html
+    assert re.search(r'<td data-v="">\N{EN DASH}<sup>[ab]</sup></td>', html)
     assert "No commutator with the ECP." in html
     assert ">0.00<" not in html
     text = text_report(summary)
@@ -151,7 +254,7 @@ def test_shares_by_element_stand_in_for_missing_fragments(summary, tmp_path):
         "hole_elements": {"Au": 0.7},
         "electron_elements": {"Au": 0.2},
     }
-    assert "<th>Element</th>" in page(summary, tmp_path)
+    assert '<th scope="col">Element</th>' in page(summary, tmp_path)
     assert "hole     Au 70 %" in text_report(summary)
 
 

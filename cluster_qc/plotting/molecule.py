@@ -1,0 +1,49 @@
+"""How a molecule is drawn: radii, colours, bonds and metal-metal contacts; numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cluster_qc.model import Cluster
+from cluster_qc.model.elements import is_metal
+from cluster_qc.units import angstrom
+
+# Covalent radii in angstrom: Cordero et al., Dalton Trans. 2008, 2832, 10.1039/b801115j.
+_RADII = {
+    "H": 0.31, "B": 0.84, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57, "Si": 1.11, "P": 1.07, "S": 1.05,
+    "Cl": 1.02, "Ni": 1.24, "Cu": 1.32, "Zn": 1.22, "Se": 1.20, "Br": 1.20, "Pd": 1.39, "Ag": 1.45,
+    "Cd": 1.44, "I": 1.39, "Pt": 1.36, "Au": 1.36, "Hg": 1.32,
+}  # fmt: skip
+_DEFAULT_RADIUS = 1.4
+_COLOURS = {
+    "H": "#f2f2f2", "C": "#4d4d4d", "N": "#3050f8", "O": "#e02020", "F": "#70c040", "P": "#ff8000",
+    "S": "#e6c800", "Cl": "#1fbf1f", "Br": "#a62929", "I": "#940094", "Cu": "#c88033", "Ag": "#b0b0b8",
+    "Au": "#f0b000", "Pd": "#006985", "Pt": "#a8a8b8", "Hg": "#9a9ab0",
+}  # fmt: skip
+_DEFAULT_COLOUR = "#d080c0"
+BALL = 0.25
+"""Radius of an atom's ball over its covalent radius."""
+_BOND_FACTOR = 1.25
+_CONTACT_FACTOR = 1.25
+
+
+def covalent_radius(symbol: str) -> float:
+    """Covalent radius in bohr; a usual one for elements that the table lacks."""
+    return _RADII.get(symbol, _DEFAULT_RADIUS) * angstrom
+
+
+def element_colour(symbol: str) -> str:
+    """Colour of an element's atoms, "#rrggbb"."""
+    return _COLOURS.get(symbol, _DEFAULT_COLOUR)
+
+
+def neighbours(cluster: Cluster) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Find bonds and metal-metal contacts, from distances against the sum of covalent radii."""
+    radii = np.array([covalent_radius(symbol) for symbol in cluster.symbols])
+    distances = np.linalg.norm(cluster.coords[:, None] - cluster.coords[None], axis=-1)
+    metal = np.array([is_metal(s) for s in cluster.symbols])
+    both = metal[:, None] & metal[None]
+    reach = (radii[:, None] + radii[None]) * np.where(both, _CONTACT_FACTOR, _BOND_FACTOR)
+    near = np.triu(distances < reach, k=1)
+    bonds = [(int(i), int(j)) for i, j in np.argwhere(near & ~both)]
+    return bonds, [(int(i), int(j)) for i, j in np.argwhere(near & both)]

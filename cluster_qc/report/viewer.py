@@ -1,0 +1,90 @@
+"""What the page's viewer shows: atoms, bonds, contacts and orbital surfaces, as JSON values; lengths in angstrom."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from cluster_qc.errors import InputError
+from cluster_qc.model import Cluster
+from cluster_qc.model.volume import Mesh, OrbitalSurface
+from cluster_qc.plotting.molecule import BALL, covalent_radius, element_colour, neighbours
+from cluster_qc.plotting.orbitals import PHASES
+from cluster_qc.units import angstrom
+
+_LARGEST = 65_535  # of the unsigned 16-bit numbers that vertices and triangles are packed in
+_FINEST = 0.001  # angstrom
+_SMALLEST = 0.13  # angstrom: a hydrogen's ball stands out from its bond
+
+
+def molecule_data(cluster: Cluster) -> dict[str, Any]:
+    """Atoms with the radii and colours of their elements, bonds, and metal-metal contacts."""
+    bonds, contacts = neighbours(cluster)
+    symbols = dict.fromkeys(cluster.symbols)
+    return {
+        "symbols": list(cluster.symbols),
+        "positions": np.round(cluster.coords / angstrom, 4).tolist(),
+        "bonds": bonds,
+        "contacts": contacts,
+        "colours": {symbol: element_colour(symbol) for symbol in symbols},
+        "radii": {
+            symbol: round(max(BALL * covalent_radius(symbol) / angstrom, _SMALLEST), 4) for symbol in symbols
+        },
+        "phases": PHASES,
+        "view": _view(cluster),
+    }
+
+
+def _view(cluster: Cluster) -> list[float]:
+    """Quaternion (x, y, z, w) of a look onto the plane in which the atoms lie widest, the longest axis across."""
+    axes = np.linalg.svd(cluster.coords - cluster.coords.mean(axis=0), full_matrices=True)[2]
+    axes[2] *= np.linalg.det(axes)
+    return [float(x) for x in Rotation.from_matrix(axes).as_quat()]
+
+
+def surface_data(surface: OrbitalSurface) -> dict[str, Any]:
+    """Both phases of an orbital as packed triangles, a few ten kilobytes.
+
+    Vertices are unsigned 16-bit steps from an origin, triangles unsigned 16-bit indices, both little-endian in base64.
+
+    Raises
+    ------
+    InputError
+        If a phase has more vertices than such an index can name.
+    """
+    return {
+        "share": surface.share,
+        "isovalue": surface.isovalue,
+        "phases": [_packed(mesh) for mesh in (surface.positive, surface.negative)],
+    }
+
+
+def surfaces_data(surfaces: Mapping[str, OrbitalSurface]) -> dict[str, Any]:
+    """`surface_data` of each."""
+    return {name: surface_data(surface) for name, surface in surfaces.items()}
+
+
+def _packed(mesh: Mesh) -> dict[str, Any]:
+    if len(mesh.vertices) > _LARGEST:
+        raise InputError(
+            f"an orbital surface has {len(mesh.vertices)} vertices; the page takes {_LARGEST}",
+            fix="ask for fewer triangles",
+        )
+    positions = mesh.vertices / angstrom
+    empty = not len(positions)
+    origin = np.zeros(3) if empty else positions.min(axis=0)
+    step = _FINEST if empty else max(_FINEST, float((positions.max(axis=0) - origin).max()) / _LARGEST)
+    return {
+        "origin": np.round(origin, 4).tolist(),
+        "step": step,
+        "vertices": _base64(np.round((positions - origin) / step)),
+        "triangles": _base64(mesh.triangles),
+    }
+
+
+def _base64(values: Any) -> str:
+    return base64.b64encode(np.asarray(values).astype("<u2").tobytes()).decode("ascii")
