@@ -269,6 +269,19 @@ def test_nothing_unfinished_stays(finished):
 def test_report(finished):
     assert "HOMO" in cli("report", finished, "--text", cwd=finished, check=0).stdout
     cli("report", finished, cwd=finished, check=0)
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    for orbital in ("homo", "lumo", "s1_hole", "t1_electron"):
+        assert f'data-orbital="{orbital}"' in page  # evaluated now: the run drew no pictures
+    assert 'download="cd.csv"' in page
+
+
+def test_report_of_two_runs_compares_them(finished, tmp_path):
+    cli("report", finished, finished, "-o", "both.html", cwd=tmp_path, check=0)
+    assert "In brackets: difference from out (1)." in (tmp_path / "both.html").read_text(encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["both.html"]
+    done = cli("report", finished, finished, "-o", "both.txt", cwd=tmp_path, check=2)
+    assert "give a .html file" in done.stderr
+    assert "leave it out" in cli("report", finished, "-o", "one.html", cwd=tmp_path, check=2).stderr
 
 
 def test_align(finished):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from cluster_qc.report.values import (
@@ -19,10 +20,11 @@ from cluster_qc.report.values import (
 )
 
 _STATES_SHOWN = 20
+_WIDTH = 80
 
 
 def text_report(summary: Mapping[str, Any]) -> str:
-    """Write the main results of a job in at most 100 columns; absent values are dashes, with the reason below.
+    """Write the main results of a job in 80 columns; absent values are dashes, with the reason below.
 
     Parameters
     ----------
@@ -62,11 +64,20 @@ def text_report(summary: Mapping[str, Any]) -> str:
             f"  {number(b.get('wavelength_nm'), 1):>8} {number(b.get('delta_epsilon_lmolcm'), 1, signed=True):>9}"
             for b in bands
         ]
+        lines += [f"  {remark}" for remark in section(summary, "cd").get("remarks") or []]
     timings = section(summary, "timings_s")
     if timings:
         lines += ["", "Time  " + ", ".join(f"{step} {seconds(t)}" for step, t in timings.items())]
     lines += [f"[{letter}] {text}" for text, letter in notes.used.items()]
-    return "\n".join(lines).strip("\n") + "\n"
+    return "\n".join(map(_wrapped, lines)).strip("\n") + "\n"
+
+
+def _wrapped(line: str) -> str:
+    """Break what is wider than the terminal between words; what follows stands further in."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return (
+        line if len(line) <= _WIDTH else fill(line, _WIDTH, subsequent_indent=indent, break_long_words=False)
+    )
 
 
 def _title(structure: Mapping[str, Any]) -> str:
@@ -121,4 +132,6 @@ def _states(title: str, states: Sequence[Mapping[str, Any]], notes: Notes) -> li
         lines.append(f"  {state.get('label', ''):5}{cells}")
     if len(states) > _STATES_SHOWN:
         lines.append(f"  ... and {len(states) - _STATES_SHOWN} more, in summary.json")
+    if title == "Singlets":
+        lines.append("  f: oscillator strength; R: rotatory strength by gauge, 1e-40 esu^2 cm^2")
     return lines

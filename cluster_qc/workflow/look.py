@@ -239,10 +239,10 @@ def compare_runs(directories: Sequence[Path], output: Path) -> Path:
 
     if output.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{output}: unknown kind of page {output.suffix!r}", fix="give a .html file")
-    jobs = []
-    for directory in directories:
-        summary = read_summary(directory)
-        jobs.append((str(summary.get("name") or directory.name), summary, directory))
+    summaries = [read_summary(directory) for directory in directories]
+    names = [str(summary.get("name")) for summary in summaries]
+    if len(set(names)) < len(names):  # one molecule by several methods
+        names = [directory.resolve().name for directory in directories]
     with replaced(output) as temporary:
-        write_comparison(jobs, temporary)
+        write_comparison(list(zip(names, summaries, directories, strict=True)), temporary)
     return output

@@ -244,7 +244,7 @@ def test_numbers_of_the_summary_are_there(summary, tmp_path):
         assert shown in html, shown
         assert shown in text, shown
     assert "agrees</strong>" in html
-    assert max(map(len, text.splitlines())) <= 120
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_shares_by_element_stand_in_for_missing_fragments(summary, tmp_path):

@@ -11,8 +11,11 @@
   const fixed = (value, digits, sign = false) =>
     (sign && value > 0 ? "+" : "") + value.toFixed(digits).replace("-", MINUS);
   const safe = (text) => String(text).replace(/[<>&]/g, (c) => ({ "<": "&lt;", ">": "&gt;", "&": "&amp;" })[c]);
-  // Okabe and Ito's colours, told apart by line style too.
-  const LINES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+  // After Okabe and Ito, told apart by line style too.
+  const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b07800", "#56b4e9"];
+  const DARK = ["#56b4e9", "#f0965a", "#2fbf94", "#e29bc4", "#e6c05a", "#8fa8ff"];
+  const isDark = () => dark.matches && !document.documentElement.classList.contains("printing");
+  const tint = (index) => (isDark() ? DARK : LIGHT)[index % 6];
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 
   /* --- tables ------------------------------------------------------------------------------------------- */
@@ -106,7 +109,7 @@
       x: curve.ev.map(abscissa),
       y: curve.value,
       mode: "lines",
-      line: { color: LINES[index % 6], dash: DASHES[index % 6], width: 2 },
+      line: { color: tint(index), dash: DASHES[index % 6], width: 2 },
       hovertemplate: curve.ev.map(
         (ev, i) =>
           `${safe(curve.label)}: ${symbol} ${fixed(curve.value[i], digits, digits > 0)} at ${(HC / ev).toFixed(1)} nm, ` +
@@ -377,8 +380,16 @@
       noViewer(error);
     }
   }
-  dark.addEventListener("change", () => {
+  const redraw = () => {
     drawCharts();
     repaint();
-  });
+  };
+  dark.addEventListener("change", redraw);
+  // Paper is white.
+  ["beforeprint", "afterprint"].forEach((event) =>
+    addEventListener(event, () => {
+      document.documentElement.classList.toggle("printing", event === "beforeprint");
+      if (dark.matches) redraw();
+    }),
+  );
 })();
