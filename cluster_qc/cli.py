@@ -6,6 +6,7 @@ error of the program itself; 130 interrupted (Ctrl-C); 143 stopped by SIGTERM or
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -19,8 +20,8 @@ from cluster_qc.workflow.stop import STOPPED, Stopped, stop_on_signals
 
 INTERNAL_ERROR = 3
 INTERRUPTED = 130
-_RESUMES = "fix: give the same command again; it resumes where it stopped"
-_INTERRUPTED = f"interrupted\n  {_RESUMES}"
+_RESUMES = "\n  fix: give the same command again; it resumes where it stopped"
+_FORCED = "\n  fix: give the same command without --force; it resumes, with what was computed anew so far"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -138,9 +139,11 @@ def structure(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Tell what is in a structure file, what was chosen and why."""
-    from cluster_qc.workflow.look import inspect_structure, structure_text
+    from cluster_qc.workflow.look import check_copy, inspect_structure, structure_text
 
     try:
+        if output is not None:
+            check_copy(file, output)
         cluster, report = inspect_structure(
             file, disorder or "major", block=block, normalise_hydrogens=normalise_hydrogens
         )
@@ -238,8 +241,17 @@ def cd(
 
     With --experiment the exit code is 1 unless every run agrees: similarity of at least 0.5 on the common range.
     """
-    from cluster_qc.workflow.chiroptics import cd_text, compare_text, simulate_run_cd, write_cd
+    from cluster_qc.workflow.chiroptics import (
+        cd_text,
+        check_curve_file,
+        compare_text,
+        simulate_run_cd,
+        write_cd,
+    )
+    from cluster_qc.workflow.status import warn_of_newer_run
 
+    if output is not None:
+        check_curve_file(output, len(directories))
     measured = uv = None
     if experiment is None and (concentration is not None or path_length is not None):
         raise InputError(
@@ -256,6 +268,8 @@ def cd(
     runs = [
         simulate_run_cd(folder, fwhm_ev=fwhm, shift_ev=shift, gauge=gauge, uv=uv) for folder in directories
     ]
+    for folder in directories:
+        warn_of_newer_run(folder)
     agree = True
     for run in runs:
         print(cd_text(run))
@@ -294,10 +308,12 @@ def orbitals(
 ) -> None:
     """Orbitals as pictures, cube and Molden files."""
     from cluster_qc.workflow.orbitals import export_orbitals
+    from cluster_qc.workflow.status import warn_of_newer_run
 
     selected, written = export_orbitals(
         directory, state=state, pairs=pairs, formats=formats.split(","), share=share, output=output
     )
+    warn_of_newer_run(directory)
     for orbital in selected:
         print(f"{orbital.name}: {orbital.caption}")
     for path in written:
@@ -317,6 +333,7 @@ def report(
 ) -> None:
     """Write the page of a finished run again, or print it; of several runs one page that compares them."""
     from cluster_qc.workflow.look import compare_runs, rewrite_page, run_text
+    from cluster_qc.workflow.status import warn_of_newer_run
 
     if output is not None and (text or len(directories) == 1):
         raise InputError(
@@ -328,6 +345,8 @@ def report(
         print(f"written: {rewrite_page(directories[0])}")
     else:
         print(f"written: {compare_runs(directories, output or Path('comparison.html'))}")
+    for directory in directories:
+        warn_of_newer_run(directory)
 
 
 @app.command()
@@ -342,15 +361,18 @@ def main() -> NoReturn:
     """Run the command line and exit with its code; errors are told in a few lines, without a traceback."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
     _state["debug"] = len(arguments) < len(sys.argv) - 1
+    resumes = _FORCED if "--force" in arguments else _RESUMES
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that are no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     stop_on_signals()
     try:
         code = app(arguments, standalone_mode=False)
     except ClusterQCError as exc:
         _fail(str(exc), exc.exit_code)
     except KeyboardInterrupt:
-        _fail(_INTERRUPTED, INTERRUPTED)
+        _fail(f"interrupted{resumes}", INTERRUPTED)
     except Stopped as exc:
-        _fail(f"stopped by {exc}\n  {_RESUMES}", STOPPED)
+        _fail(f"stopped by {exc}{resumes}", STOPPED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
@@ -370,7 +392,7 @@ def main() -> NoReturn:
             INTERNAL_ERROR,
         )
     if code == INTERRUPTED:  # typer turns KeyboardInterrupt into this
-        _fail(_INTERRUPTED, INTERRUPTED)
+        _fail(f"interrupted{resumes}", INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -35,9 +35,11 @@ def align(
     """Hold the computed HOMO against a measured one; exit code 1 if they disagree."""
     from cluster_qc.workflow.look import align_run, alignment_text
     from cluster_qc.workflow.measured import homo_from_ups
+    from cluster_qc.workflow.status import warn_of_newer_run
 
     spectrum = homo_from_ups(ups_file, homo, photon_energy_ev=photon_energy, bias_v=bias)
     alignment = align_run(directory, homo_ev=homo, measured=spectrum)
+    warn_of_newer_run(directory)
     print(alignment_text(alignment))
     if not alignment["agrees"]:
         raise typer.Exit(1)
@@ -60,8 +62,11 @@ def ups(
 ) -> None:
     """Work function, ionization energy and HOMO from a photoelectron spectrum."""
     from cluster_qc.analysis.ups_reading import read_ups_spectrum
+    from cluster_qc.workflow.figures import need_picture
     from cluster_qc.workflow.measured import measured_text, save_measured
 
+    if output is not None:
+        need_picture(output)
     levels = read_ups_spectrum(file, photon_energy_ev=photon_energy, bias_v=bias, axis=axis, fermi_ev=fermi)
     print(json.dumps(levels.as_json(), allow_nan=False) if as_json else measured_text(levels))
     if output is not None:
@@ -76,8 +81,11 @@ def tauc(
 ) -> None:
     """Optical gaps and absorption onset from an absorption spectrum."""
     from cluster_qc.analysis.tauc import read_tauc
+    from cluster_qc.workflow.figures import need_picture
     from cluster_qc.workflow.measured import measured_text, save_measured
 
+    if output is not None:
+        need_picture(output)
     gaps = read_tauc(file, thickness_nm=thickness)
     print(json.dumps(gaps.as_json(), allow_nan=False) if as_json else measured_text(gaps))
     if output is not None:
@@ -95,8 +103,13 @@ def stack(
 ) -> None:
     """Levels of the device's layers with injection barriers and offsets."""
     from cluster_qc.workflow.device import device_report, device_stack, device_text, save_device
+    from cluster_qc.workflow.figures import need_picture
+    from cluster_qc.workflow.status import warn_of_newer_run
 
+    if output is not None:
+        need_picture(output)
     built = device_stack(directory, layers, tcta=tcta)
+    warn_of_newer_run(directory)
     found = device_report(built)
     print(json.dumps(found, allow_nan=False) if as_json else device_text(found))
     if output is not None:

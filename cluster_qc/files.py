@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cluster_qc.errors import StorageError
+from cluster_qc.errors import ClusterQCError, InputError, StorageError
 
 _TEMPORARY = ".unfinished-"
 _FREE = "free space there, then give the same command again; or use another folder with -o"
@@ -68,8 +68,47 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_text(path: str | Path, content: str) -> None:
-    """`write_bytes` of a text in UTF-8."""
-    write_bytes(path, content.encode())
+    """`write_bytes` of a text in UTF-8; bytes of file names that are none are written as backslash and number."""
+    write_bytes(path, content.encode(errors="backslashreplace"))
+
+
+def need_writable(path: Path, *, folder: bool = False) -> None:
+    """Refuse, before any work, a file (or a folder) that could not be written after it.
+
+    Raises
+    ------
+    StorageError
+        If `path` is of the other kind, or its place cannot be written.
+    """
+    with storage_errors(path):
+        if path.exists() and path.is_dir() != folder:
+            raise StorageError(
+                f"cannot write {path}: it is a {'file, not a folder' if folder else 'folder, not a file'}",
+                fix="give another name with -o",
+            )
+        place = path if folder else path.parent
+        existing = next(parent for parent in (place, *place.absolute().parents) if parent.exists())
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+
+
+def read_at_most(path: Path, limit: int) -> bytes:
+    """The content of a file, refused if it is longer than `limit` bytes.
+
+    Raises
+    ------
+    InputError
+        If the file is longer; no more than the limit was read.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise InputError(
+            f"{path} is larger than {limit // 2**20} MiB",
+            why="no file of this kind is that large",
+            fix="check that it is the file you mean",
+        )
+    return content
 
 
 def temporary_prefix() -> str:
@@ -142,7 +181,12 @@ def replaced(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         with storage_errors(path):
-            yield temporary
+            try:
+                yield temporary
+            except ClusterQCError as exc:
+                if isinstance(exc.__context__, OSError):  # the writer knows the temporary name alone
+                    raise exc.__context__ from None
+                raise
             with open(temporary, "rb") as stream:
                 os.fsync(stream.fileno())
             os.chmod(temporary, 0o666 & ~umask())

@@ -13,8 +13,12 @@ import numpy as np
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
 
-REVISIONS: Mapping[str, int] = {"scf": 2, "singlets": 2, "triplets": 1}
-"""Part of each input hash: raise a step's number when the same input must give different numbers from now on."""
+REVISIONS: Mapping[str, int] = {"scf": 2, "singlets": 2, "triplets": 1, "trial space": 1}
+"""Part of each input hash: raise a step's number when the same input must give different numbers from now on.
+
+The trial space is what an interrupted calculation of excited states goes on from: raise its number when the solver
+starts from other vectors, adds others, or stores them in another way.
+"""
 
 
 def canonical(value: Any) -> Any:

@@ -39,6 +39,7 @@ from cluster_qc.provenance import host, versions
 
 _RECORD = "record.json"
 _ARRAYS = "arrays.npz"
+_LONGEST_NAME = 60  # letters; a file system takes 255 bytes, and file names are built on it
 
 _GROUND_ARRAYS = (
     "orbital_energies",
@@ -99,9 +100,21 @@ def load(path: str | Path) -> GroundState | ExcitedStates:
         if record.step == "scf":
             return _ground_from(record, arrays)
         (parent,) = record.parents
-        ground = load(record_path(path.parent, "scf", parent))
+        ground_path = record_path(path.parent, "scf", parent)
+        if not ground_path.is_dir():
+            raise StorageError(
+                f"{path} has lost its ground state: the record {ground_path.name} is missing",
+                fix="give its run command again; it computes what is missing",
+            )
+        ground = load(ground_path)
         if not isinstance(ground, GroundState):
             raise ValueError("its parent is no ground state")
+        if not _on_these_orbitals(record, ground):
+            raise StorageError(
+                f"{path} belongs to another calculation of its ground state",
+                why="the ground state was computed again since, and the signs of its orbitals may differ",
+                fix="give the run command again; it computes these states anew",
+            )
         return _states_from(ground, record, arrays)
     except (KeyError, TypeError, ValueError, InputError) as exc:
         raise _damaged(path / _RECORD, f"its content does not fit its kind ({exc})", path) from exc
@@ -111,8 +124,8 @@ def load(path: str | Path) -> GroundState | ExcitedStates:
 
 
 def folder_name(name: str) -> str:
-    """A cluster's name as a folder name: letters, digits, '.', '_' and '-'."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or "cluster"
+    """A name as that of a folder or file: letters and digits of any script, '.', '_', '-'; not hidden, not '..'."""
+    return re.sub(r"[^\w.-]+", "_", name)[:_LONGEST_NAME].strip("._") or "cluster"
 
 
 def record_path(folder: Path, step: str, digest: str) -> Path:
@@ -125,21 +138,29 @@ def find_ground(folder: Path, cluster: Cluster, method: DFTMethod) -> tuple[Grou
     path = record_path(folder, "scf", ground_hash(cluster, method))
     if not path.is_dir():
         return None
+    record = _matching(path, ground_hash(cluster, method))
     ground = load(path)
-    assert isinstance(ground, GroundState)
-    return dataclasses.replace(ground, cluster=cluster), _matching(path, ground_hash(cluster, method))
+    if not isinstance(ground, GroundState):
+        raise _damaged(path / _RECORD, "it holds no ground state", path)
+    return dataclasses.replace(ground, cluster=cluster), record
 
 
 def find_states(
     folder: Path, ground: GroundState, method: TDDFTMethod
 ) -> tuple[ExcitedStates, Record] | None:
-    """The stored excited states of this input on this ground state, or None."""
+    """The stored excited states of this input on this ground state, or None.
+
+    Also None if they were computed on another calculation of the same ground state, since replaced: the signs of its
+    orbitals, and with them those of the amplitudes, may differ.
+    """
     digest = states_hash(ground_hash(ground.cluster, ground.method), method)
     path = record_path(folder, f"{method.spin}s", digest)
     if not path.is_dir():
         return None
     record, arrays = read_record(path)
     _matching(path, digest)
+    if not _on_these_orbitals(record, ground):
+        return None
     try:
         return _states_from(ground, record, arrays), record
     except (KeyError, TypeError, ValueError, InputError) as exc:
@@ -264,19 +285,15 @@ def _read_json(path: Path) -> tuple[Record, str]:
     try:
         content = json.loads(raw)
         version = content["schema_version"]
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise StorageError(
-                f"{file} has schema version {version}; this version of cluster_qc reads up to {SCHEMA_VERSION}",
-                why="it was written by a newer cluster_qc",
-                fix="update cluster_qc, or use another results folder",
-            )
+        if isinstance(version, int):
+            _check_schema(file, version)
         digest = content.pop("record_sha256")
         if hashlib.sha256(canonical_json(content)).hexdigest() != digest:
             raise _damaged(file, "its checksum differs from the one noted when it was written", path)
         arrays_digest = str(content.pop("arrays_sha256"))
         content["parents"] = tuple(content["parents"])
         return Record(**content), arrays_digest
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise _damaged(file, f"it cannot be read ({exc})", path) from exc
 
 
@@ -286,6 +303,31 @@ def _damaged(file: Path, what: str, record: Path) -> StorageError:
         why="a result that changed on the disk cannot be trusted",
         fix=f"delete the folder {record} and run the same command again; it is then computed anew",
     )
+
+
+def refuse_newer(path: Path) -> None:
+    """Refuse to replace a record that a newer version wrote; a damaged one may be replaced.
+
+    Raises
+    ------
+    StorageError
+        If the record at `path` is of a newer schema.
+    """
+    try:
+        version = json.loads((path / _RECORD).read_bytes())["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return
+    if isinstance(version, int):
+        _check_schema(path / _RECORD, version)
+
+
+def _check_schema(file: Path, version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise StorageError(
+            f"{file} has schema version {version}; this version of cluster_qc reads up to {SCHEMA_VERSION}",
+            why="it was written by a newer cluster_qc",
+            fix="update cluster_qc, or use another results folder",
+        )
 
 
 def _matching(path: Path, digest: str) -> Record:
@@ -344,7 +386,20 @@ def _ground_from(record: Record, arrays: Mapping[str, np.ndarray]) -> GroundStat
 
 
 def _states_scalars(states: ExcitedStates) -> dict[str, Any]:
-    return {"method": canonical(states.method), "approximations": list(states.approximations)}
+    return {
+        "method": canonical(states.method),
+        "approximations": list(states.approximations),
+        "orbitals_sha256": _orbitals_sha256(states.ground),
+    }
+
+
+def _orbitals_sha256(ground: GroundState) -> str:
+    return hashlib.sha256(np.ascontiguousarray(ground.coefficients).tobytes()).hexdigest()
+
+
+def _on_these_orbitals(record: Record, ground: GroundState) -> bool:
+    """Records of early versions do not tell: they are believed."""
+    return record.scalars.get("orbitals_sha256") in (None, _orbitals_sha256(ground))
 
 
 def _states_from(ground: GroundState, record: Record, arrays: Mapping[str, np.ndarray]) -> ExcitedStates:

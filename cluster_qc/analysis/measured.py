@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from cluster_qc.errors import InputError
-from cluster_qc.files import storage_errors
+from cluster_qc.files import read_at_most, storage_errors
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import electronvolt, energy_from_nm, wavenumber
 
@@ -24,6 +24,7 @@ _FOOTER = ("#####", "[", "##END")
 _DELIMITERS = (";", "\t", ",", None)
 """None: any blanks. A comma comes after the others, because it may be the decimal sign between them."""
 _LONGEST_LINE = 10_000
+_LARGEST_FILE = 16 * 2**20
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MISSING = frozenset(
     {"", "nan", "na", "n/a", "null", "none", "-", "--", "inf", "+inf", "-inf", "#n/a", "#num!"}
@@ -117,7 +118,7 @@ def read_table(path: str | Path, *, rows: int = 10) -> MeasuredTable:
         kind = "is a folder, not a file" if path.is_dir() else "there is no such file"
         raise InputError(f"{path}: {kind}", fix="give a text file with two columns of numbers")
     with storage_errors(path, reading=True):
-        raw = path.read_bytes()
+        raw = read_at_most(path, _LARGEST_FILE)
     lines = [(n, line.strip(" \r\n\f")) for n, line in enumerate(_decode(path, raw).splitlines(), 1)]
     lines = [(n, line) for n, line in lines if line.strip()]
     data = [(n, line) for n, line in lines if not line.startswith(_COMMENT)]

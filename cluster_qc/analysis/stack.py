@@ -44,7 +44,7 @@ def read_layers(path: str | Path | None = None) -> dict[str, Layer]:
             given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError as exc:
             raise InputError(f"{path}: there is no such file", fix="give a TOML file with layers") from exc
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the line") from exc
         known = {name for names in STACKS.values() for name in names} | set(layers)
         strange = [name for name in given if name not in known]

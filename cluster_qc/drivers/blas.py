@@ -41,9 +41,15 @@ def load() -> None:
     kernel = user_value or _best_old_kernel()
     if kernel is not None:
         os.environ["OPENBLAS_CORETYPE"] = kernel
+    # PySCF runs any .pyscf_conf.py of the working folder or the home as a program: it gets an empty file instead.
+    configuration = os.environ.get("PYSCF_CONFIG_FILE")
+    os.environ["PYSCF_CONFIG_FILE"] = str(Path(__file__).parents[1] / "py.typed")
     try:
         import pyscf.lib  # noqa: F401
     finally:
+        del os.environ["PYSCF_CONFIG_FILE"]
+        if configuration is not None:
+            os.environ["PYSCF_CONFIG_FILE"] = configuration
         if user_value is None:
             os.environ.pop("OPENBLAS_CORETYPE", None)
         else:

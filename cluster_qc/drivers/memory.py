@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
+
+_ADDRESS_SPACE, _RESIDENT = 0, 1  # columns of /proc/self/statm
 
 
 def available_bytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Memory that is free for this process: the machine's, its container's or its batch job's, whichever is least."""
     free = [_meminfo_available()]
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]  # ulimit -v
+    if limit != resource.RLIM_INFINITY:
+        free.append(max(0, limit - _pages(_ADDRESS_SPACE)))
     allocated = _slurm_allocation()
     if allocated is not None:
         free.append(max(0, allocated - _resident()))
-    limit = _number(cgroup / "memory.max")
+    most = _number(cgroup / "memory.max")
     used = _number(cgroup / "memory.current")
-    if limit is not None and used is not None:
-        free.append(max(0, limit - used + _reclaimable(cgroup)))
+    if most is not None and used is not None:
+        free.append(max(0, most - used + _reclaimable(cgroup)))
     return min(free)
 
 
@@ -42,8 +48,12 @@ def _slurm_allocation() -> int | None:
 
 def _resident() -> int:
     """Memory that this process holds already."""
+    return _pages(_RESIDENT)
+
+
+def _pages(column: int) -> int:
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[column])
     except (OSError, ValueError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

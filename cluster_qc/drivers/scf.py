@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pyscf import dft, scf
 
+from cluster_qc.drivers.checkpoint import Checkpoint
 from cluster_qc.drivers.grid import LocalXC
 from cluster_qc.drivers.integrals import TensorCache
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import ao_atoms, build_mole
 from cluster_qc.errors import InputError
+from cluster_qc.hashing import ground_hash
 from cluster_qc.model import Cluster, DFTMethod, GroundState
 
 Progress = Callable[[float | None, str], None]
@@ -56,7 +56,8 @@ def run_scf(
         What to compute. Without `guess` it starts from the sum of the densities of `cluster.ions`, or from PySCF's
         "minao" where they are not known.
     checkpoint
-        File that is rewritten after every cycle; an interrupted run of the same input continues from it.
+        File that is rewritten after a cycle; an interrupted run of the same input continues from it, and ends within
+        `method.conv_tol` of an undisturbed one.
     scratch
         Folder for a three-index tensor that does not fit in memory; default the temporary folder.
     integrals
@@ -83,9 +84,11 @@ def run_scf(
     precision = _Precision()
     tensors = integrals or TensorCache(mole, method, scratch, report)
     mf = _mean_field(mole, method, tensors, precision)
-    remarks: list[str] = []
-    state = _Checkpoint(checkpoint, cluster, method)
-    density = state.density()
+    state = _State(checkpoint, cluster, method)
+    remarks = state.remarks
+    density = state.density
+    if density is not None:
+        report(None, f"goes on after cycle {state.cycles} of an interrupted run")
     if density is None and guess is not None:
         density = _transferred(guess, mf.get_ovlp(), mole)
     if density is None:
@@ -94,7 +97,6 @@ def run_scf(
             if cluster.ions
             else mf.get_init_guess(key="minao")
         )
-    cycles = [state.cycles]
 
     mf.diis = scf.diis.CDIIS(mf)
     fock: list[Matrix] = []  # of the last density, without extrapolation
@@ -111,7 +113,7 @@ def run_scf(
             setattr(mf, key, value)
 
         def callback(environment: dict[str, Any]) -> None:
-            cycles[0] += 1
+            state.cycles += 1
             if label in ("coarse", "single", "final") and environment["norm_gorb"] < _SETTLED:
                 mf.level_shift = 0.0
             report(
@@ -120,7 +122,7 @@ def run_scf(
                 f"|g| = {environment['norm_gorb']:.1e}",
             )
             fock[:] = [environment["fock"]]
-            state.write(environment["mo_coeff"], environment["mo_occ"], cycles[0])
+            state.write(environment["mo_coeff"], environment["mo_occ"])
 
         mf.callback = callback
         mf.kernel(dm0=start)
@@ -170,8 +172,8 @@ def run_scf(
     if fock:  # orbitals of the last density that diagonalise its own Fock matrix
         mf.mo_energy, mf.mo_coeff = mf.canonicalize(mf.mo_coeff, mf.mo_occ, fock[0])
     if not mf.converged:
-        remarks.append(f"SCF NOT CONVERGED to {method.conv_tol:g} hartree in {cycles[0]} cycles")
-    return _ground_state(cluster, method, mole, mf, cycles[0], tuple(remarks))
+        remarks.append(f"SCF NOT CONVERGED to {method.conv_tol:g} hartree in {state.cycles} cycles")
+    return _ground_state(cluster, method, mole, mf, state.cycles, tuple(remarks))
 
 
 def _confirm(mf: Any, density: Any, fock: list[Matrix], gradient: float) -> bool:
@@ -340,50 +342,24 @@ def _ground_state(
     )
 
 
-class _Checkpoint:
-    """The orbitals of the last cycle, written whole or not at all, and only read for the same input."""
+class _State:
+    """How far the iteration is: read from the checkpoint of an interrupted run, written after each cycle."""
 
     def __init__(self, path: Path | None, cluster: Cluster, method: DFTMethod) -> None:
-        self._path = path
-        self._key = json.dumps(
-            [
-                cluster.symbols,
-                np.asarray(cluster.coords).round(10).tolist(),
-                cluster.charge,
-                cluster.multiplicity,
-                repr(method),
-            ]
-        )
+        self._file = Checkpoint(path)
+        self._key = ground_hash(cluster, method)
         self.cycles = 0
         self.final = False  # past the coarse grid
         self.double = False  # past single precision
-        self._density: Matrix | None = None
-        if path is None or not path.exists():
-            return
-        with contextlib.suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as data:
-            if str(data["key"]) == self._key:
-                coefficients, occupations = data["coefficients"], data["occupations"]
-                self.cycles = int(data["cycles"])
-                self.final = bool(data.get("final"))
-                self.double = bool(data.get("double"))
-                self._density = np.einsum("...pi,...i,...qi->...pq", coefficients, occupations, coefficients)
+        self.remarks: list[str] = []
+        self.density: Matrix | None = None
+        """Of an interrupted run."""
+        stored = self._file.read(self._key)
+        if stored is not None:
+            self.cycles, self.final, self.double, self.remarks = json.loads(str(stored["state"]))
+            orbitals, occupations = stored["coefficients"], stored["occupations"]
+            self.density = (orbitals * occupations[..., None, :]) @ orbitals.swapaxes(-1, -2)
 
-    def density(self) -> Matrix | None:
-        """The density of an interrupted run, or None."""
-        return self._density
-
-    def write(self, coefficients: Any, occupations: Any, cycles: int) -> None:
-        """Replace the file by the orbitals of this cycle."""
-        if self._path is None:
-            return
-        partial = self._path.with_name(self._path.name + ".partial.npz")
-        np.savez(
-            partial,
-            key=self._key,
-            coefficients=coefficients,
-            occupations=occupations,
-            cycles=cycles,
-            final=self.final,
-            double=self.double,
-        )
-        os.replace(partial, self._path)
+    def write(self, coefficients: Any, occupations: Any) -> None:
+        state = json.dumps([self.cycles, self.final, self.double, self.remarks])
+        self._file.write(self._key, coefficients=coefficients, occupations=occupations, state=np.array(state))

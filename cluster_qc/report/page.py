@@ -11,7 +11,7 @@ from typing import Any
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.plotting.molecule import element_colour
-from cluster_qc.report import charts
+from cluster_qc.report import charts, values
 from cluster_qc.report.document import (
     MOLECULES,
     OWN,
@@ -30,7 +30,6 @@ from cluster_qc.report.values import (
     ABSENT,
     Notes,
     alignment_rows,
-    number,
     percent,
     plain,
     rows,
@@ -141,6 +140,11 @@ def write_page(
         },
         [PLOTLY, MOLECULES, OWN] if cluster is not None else [PLOTLY, OWN],
     )
+
+
+def number(value: Any, digits: int = 3, *, signed: bool = False) -> str:
+    """Write a number as HTML; a summary from elsewhere may hold a text in its place."""
+    return escape(values.number(value, digits, signed=signed))
 
 
 def _embedded(name: str, file: Path) -> str:
@@ -494,7 +498,7 @@ def _value(entry: Mapping[str, Any], key: str, notes: Notes, digits: int = 3, si
     value = entry.get(key)
     if value is None:
         return f"{ABSENT}<sup>{notes.letter(key)}</sup>"
-    return escape(number(value, digits, signed=signed))
+    return number(value, digits, signed=signed)
 
 
 def _tiles(items: Iterable[tuple[str, str, str]]) -> str:

@@ -42,6 +42,7 @@ from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.molecule import CellAtoms, Molecule, assemble, fill_cell
 from cluster_qc.structure.overlaps import resolve_overlaps
 from cluster_qc.structure.sites import Site
+from cluster_qc.structure.xyz import readable_name
 from cluster_qc.units import angstrom
 
 __all__ = ["CrystalReport", "inspect_cif", "read_cif"]
@@ -286,13 +287,15 @@ def _cluster(
     multiplicity: int | None,
     name: str | None,
 ) -> Cluster:
-    source = f"{Path(crystal.path).name} (block {crystal.block}{f', disorder {choice}' if choice else ''})"
+    source = (
+        f"{readable_name(crystal.path)} (block {crystal.block}{f', disorder {choice}' if choice else ''})"
+    )
     if multiplicity is None:
         odd = (sum(map(atomic_number, molecule.symbols)) - charge) % 2
         multiplicity = 2 if odd else 1
     try:
         cluster = Cluster(
-            name=crystal.path.stem if name is None else name,
+            name=Path(readable_name(crystal.path)).stem if name is None else name,
             symbols=molecule.symbols,
             coords=molecule.positions * angstrom,
             charge=charge,

@@ -17,6 +17,7 @@ from cluster_qc.structure.sites import Site, read_sites
 from cluster_qc.structure.symmetry import read_symmetry
 
 _LONGEST_AXIS = 1000.0
+_MOST_IMAGES = 100_000
 """Angstrom. No molecular crystal has a longer axis; a lost decimal point gives one."""
 
 
@@ -63,6 +64,14 @@ def read_crystal(path: str | Path, block: str | None = None) -> Crystal:
     warnings += check_tags(data)
     cell = _cell(data)
     operations, group_name = read_symmetry(data, cell, warnings)
+    nsite = len(data.column("_atom_site_fract_x"))
+    if nsite * len(operations) > _MOST_IMAGES:
+        raise data.error(
+            f"{nsite} sites under {len(operations)} symmetry operations",
+            why=f"up to {_MOST_IMAGES} images are handled, more than crystals of molecules have",
+            fix="check that it is the file you mean",
+            line=data.line("_atom_site_fract_x"),
+        )
     counts = formula_counts(data.value("_chemical_formula_sum"))
     sites = read_sites(data, counts, warnings)
     return Crystal(

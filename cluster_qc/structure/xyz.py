@@ -9,11 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from cluster_qc.errors import InputError, StructureError
+from cluster_qc.files import read_at_most
 from cluster_qc.model import Cluster
 from cluster_qc.model.elements import atomic_number, is_element
 from cluster_qc.structure.ions import with_parts
 from cluster_qc.units import angstrom
 
+_LARGEST_FILE = 64 * 2**20
+MOST_ATOMS = 3000
+"""Of a molecule, and of a cell: far more than can be computed, few enough for matrices between all atoms."""
 _FORMAT = (
     "an XYZ file has the number of atoms, a comment line, then one line 'Element x y z' (angstrom) per atom"
 )
@@ -25,7 +29,7 @@ def read_text(path: str | Path) -> str:
     Raises
     ------
     StructureError
-        If the file is missing, a directory, unreadable, not text, or empty.
+        If the file is missing, a directory, unreadable, too large, not text, or empty.
     """
     path = Path(path)
     if path.is_dir():
@@ -36,7 +40,9 @@ def read_text(path: str | Path) -> str:
             fix="name the file in it",
         )
     try:
-        data = path.read_bytes()
+        data = read_at_most(path, _LARGEST_FILE)
+    except InputError as error:
+        raise StructureError(error.what, kind="malformed", why=error.why, fix=error.fix) from None
     except FileNotFoundError:
         raise StructureError(
             f"{path} does not exist",
@@ -58,6 +64,11 @@ def read_text(path: str | Path) -> str:
     if not text.strip():
         raise StructureError(f"{path} is empty", kind="malformed", fix="copy or export the structure again")
     return text
+
+
+def readable_name(path: Path) -> str:
+    """The name of a file; bytes that are no text become question marks."""
+    return path.name.encode(errors="replace").decode()
 
 
 def _fail(path: Path, line: int, what: str, fix: str = "") -> StructureError:
@@ -152,6 +163,13 @@ def read_xyz(
         ) from None
     if natom < 1:
         raise _fail(path, 1, f"the number of atoms is {natom}")
+    if natom > MOST_ATOMS:
+        raise _fail(
+            path,
+            1,
+            f"{natom} atoms are announced; a molecule may have {MOST_ATOMS}",
+            "cut a cluster out of it",
+        )
     body = lines[2 : 2 + natom]
     for offset, line in enumerate(body):
         if not line.strip():
@@ -177,12 +195,12 @@ def read_xyz(
             )
     try:
         cluster = Cluster(
-            name=path.stem if name is None else name,
+            name=Path(readable_name(path)).stem if name is None else name,
             symbols=tuple(symbol for symbol, _ in atoms),
             coords=np.array([position for _, position in atoms]) * angstrom,
             charge=charge,
             multiplicity=multiplicity,
-            source=Path(path).name,
+            source=readable_name(path),
         )
     except InputError as error:
         raise InputError(f"{path}: {error.what}", why=error.why, fix=error.fix) from None

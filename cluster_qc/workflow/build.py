@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +12,11 @@ import numpy as np
 
 from cluster_qc.analysis.conformers import boltzmann_weights
 from cluster_qc.errors import InputError
-from cluster_qc.files import replaced, write_text
+from cluster_qc.files import need_writable, replaced, write_text
+from cluster_qc.hashing import input_hash
 from cluster_qc.model import Candidate, Cluster, DFTMethod
 from cluster_qc.model.elements import atomic_number
+from cluster_qc.store import folder_name
 from cluster_qc.structure.bonding import bonds, is_cluster_metal
 from cluster_qc.structure.builder import Handedness, Start, start_geometries
 from cluster_qc.structure.chirality import cip_labels, core_handedness
@@ -104,6 +104,8 @@ def build_cluster(
         )
     if limit < 1:
         raise InputError(f"{limit} conformers were asked for; at least one is needed")
+    if directory is not None:
+        need_writable(Path(directory), folder=True)
     starts = start_geometries(core, ligand, handedness=handedness, limit=limit, name=name)
     if directory is None:
         return _ranked(starts, relax, vibrations, None, None)[0]
@@ -220,27 +222,24 @@ def _stage(
     """Relax by one method; a finished stage is read from `work`, an interrupted one goes on from its last geometry."""
     from cluster_qc.drivers.optimize import XTB, Relaxation, relax_dft, relax_xtb
 
+    def say(share: float | None, line: str) -> None:
+        if report is not None:
+            report(share, line)
+
     cluster = candidate.cluster
     done = part = None
     if work is not None:
-        state = f"{cluster.symbols} {cluster.charge} {cluster.multiplicity}"
-        key = f"{stage} {state} {list(held)} {np.round(cluster.coords, 2).tolist()}"
-        digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+        digest = _stage_hash(stage, cluster, held)[:12]
         done, part = work / f"{digest}.json", work / f"{digest}.part.json"
-        if done.exists():
-            stored = json.loads(done.read_text(encoding="utf-8"))
-            stored["cluster"] = cluster.with_coords(stored.pop("coords_bohr"))
+        if stored := _stored(done, cluster):
             return replace(candidate, **stored)
-        if part.exists():
-            cluster = cluster.with_coords(json.loads(part.read_text(encoding="utf-8"))["coords_bohr"])
+        if stored := _stored(part, cluster):
+            say(None, f"goes on from an interrupted run: {stored['line']}")
+            cluster = stored["cluster"]
 
     def keep(geometry: Cluster, line: str) -> None:
         if part is not None:
             write_text(part, json.dumps({"coords_bohr": geometry.coords.tolist(), "line": line}))
-
-    def say(share: float | None, line: str) -> None:
-        if report is not None:
-            report(share, line)
 
     result: Relaxation
     if stage == "dft":
@@ -261,6 +260,34 @@ def _stage(
         write_text(done, json.dumps(content))
         part.unlink(missing_ok=True)
     return relaxed
+
+
+def _stage_hash(stage: str, cluster: Cluster, held: Sequence[int]) -> str:
+    """Input hash of a relaxation; coordinates to 1e-6 bohr, as force fields may differ in the last digits."""
+    from cluster_qc.drivers.optimize import XTB
+
+    return input_hash(
+        "relaxation",
+        {
+            "stage": stage,
+            "method": DFT if stage == "dft" else XTB,
+            "symbols": cluster.symbols,
+            "charge": cluster.charge,
+            "multiplicity": cluster.multiplicity,
+            "coords": np.round(cluster.coords, 6),
+            "held": list(held),
+        },
+    )
+
+
+def _stored(path: Path, cluster: Cluster) -> dict[str, Any] | None:
+    """What an earlier run wrote about a relaxation of this cluster; None if there is nothing, or it is damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+        coords = content.pop("coords_bohr")
+        return {**content, "cluster": cluster.with_coords(coords)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError):
+        return None
 
 
 def _signature(cluster: Cluster) -> tuple[frozenset[tuple[int, int]], tuple[str, ...]]:
@@ -295,8 +322,7 @@ def _write(
     """One XYZ a candidate, in the order of their energies, and candidates.json."""
     entries = []
     for rank, c in enumerate(candidates, 1):
-        stem = re.sub(r"[^\w.+-]+", "_", c.cluster.name)
-        file = f"{stem}_{rank:02d}{f'_{c.core_handedness}' if c.core_handedness else ''}.xyz"
+        file = f"{folder_name(c.cluster.name)}_{rank:02d}{f'_{c.core_handedness}' if c.core_handedness else ''}.xyz"
         note = (
             f"charge={c.cluster.charge} multiplicity={c.cluster.multiplicity} {c.cluster.source}; {c.level}. "
             "A model, not a crystal structure."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cluster_qc.errors import InputError, StorageError
-from cluster_qc.files import replaced, write_text
+from cluster_qc.files import need_writable, replaced, write_text
 from cluster_qc.model import ExcitedStates, MeasuredSpectrum, Spectrum
 from cluster_qc.units import electronvolt, energy_from_nm, wavelength_nm
 from cluster_qc.workflow.figures import PICTURES
@@ -19,6 +20,7 @@ from cluster_qc.workflow.references import COTTON_SOURCE, measured_cotton_signs
 from cluster_qc.workflow.summary import read_summary
 
 _SENSITIVITY = 0.3 * electronvolt
+_JCAMP = (".jdx", ".dx")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,13 @@ def simulate_run_cd(
     from cluster_qc.analysis.comparison import fit_uv_shift
     from cluster_qc.analysis.spectra import simulate_absorption, simulate_cd
 
+    for option, value in (("--fwhm", fwhm_ev), ("--shift", shift_ev)):
+        if value is not None and not (math.isfinite(value) and (value > 0 or option == "--shift")):
+            raise InputError(
+                f"{option} is {value:g} eV",
+                why="a width is a positive energy, a shift any finite one",
+                fix=f"e.g. {option} 0.3",
+            )
     summary = read_summary(directory)
     stored = summary.get("cd") or {}
     singlets = load_step(directory, "singlets")
@@ -72,7 +81,7 @@ def simulate_run_cd(
         directory=directory,
         cd=simulate_cd(singlets, **settings),
         absorption=simulate_absorption(singlets, **settings),
-        published=measured_cotton_signs(singlets.ground.cluster, summary["structure"]["cip"]),
+        published=measured_cotton_signs(singlets.ground.cluster, summary.get("structure", {}).get("cip", [])),
     )
 
 
@@ -154,28 +163,42 @@ def write_cd(path: Path, runs: Sequence[RunCD], measured: MeasuredSpectrum | Non
     InputError
         For another kind of file, or several curves in a CSV.
     """
+    check_curve_file(path, len(runs))
     suffix = path.suffix.lower()
     curves, labels = [run.cd for run in runs], [run.directory.name for run in runs]
     if suffix == ".csv":
         from cluster_qc.analysis.spectra import write_spectrum_csv
 
-        if len(curves) != 1:
-            raise InputError(
-                f"{path}: a CSV holds one curve, not {len(curves)}",
-                fix="give one folder, or FILE.png or .jdx",
-            )
         with replaced(path) as temporary:
             write_spectrum_csv(curves[0], temporary)
-    elif suffix in (".jdx", ".dx"):
+    elif suffix in _JCAMP:
         from cluster_qc.analysis.jcamp import jcamp_text
 
         write_text(path, jcamp_text(curves, labels))
-    elif suffix in PICTURES:
+    else:
         from cluster_qc.plotting.figures import save_cd
 
         with replaced(path) as temporary:
             save_cd(temporary, curves, labels=labels, measured=measured)
-    else:
+
+
+def check_curve_file(path: Path, count: int) -> None:
+    """Refuse, before any work, a file that `write_cd` could not write.
+
+    Raises
+    ------
+    InputError
+        For another kind of file, or several curves in a CSV.
+    StorageError
+        If its place cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", *_JCAMP, *PICTURES):
         raise InputError(
             f"{path}: unknown kind of file {path.suffix!r}", fix="use .png, .svg, .pdf, .csv or .jdx"
         )
+    if suffix == ".csv" and count != 1:
+        raise InputError(
+            f"{path}: a CSV holds one curve, not {count}", fix="give one folder, or FILE.png or .jdx"
+        )
+    need_writable(path)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cluster_qc.errors import InputError, UnavailableError
-from cluster_qc.files import replaced, write_text
+from cluster_qc.files import need_writable, replaced, write_text
 from cluster_qc.model import (
     BandAlignment,
     GroundState,
@@ -28,9 +28,10 @@ _SPACING, _MARGIN = 0.45, 5.0  # bohr, of the grid on which surfaces are found: 
 
 
 def need_picture(path: Path) -> None:
-    """Refuse a file name that is no picture's."""
+    """Refuse, before any work, a file that is no picture or could not be written."""
     if path.suffix.lower() not in PICTURES:
         raise InputError(f"{path}: unknown kind of picture {path.suffix!r}", fix="use .png, .svg or .pdf")
+    need_writable(path)
 
 
 @dataclass

@@ -18,6 +18,8 @@ from cluster_qc.units import electronvolt
 from cluster_qc.workflow.presets import DEFAULT, DONOR_BASIS, PRESETS
 from cluster_qc.workflow.toml_input import Section, nearest, read_toml
 
+_HIGHEST_EV = 100.0
+
 NoneWord = Literal["none"]
 """TOML has no null: "none" switches an optional setting off."""
 
@@ -54,7 +56,7 @@ class States(Section):
     """[singlets] and [triplets]: the fields of `TDDFTMethod`, the window in eV."""
 
     nstates: int = 1
-    window_ev: float = Field(default=5.0, gt=0)
+    window_ev: float = Field(default=5.0, gt=0, lt=_HIGHEST_EV)
     tda: bool = False
     route: Literal["fast", "reference"] = "reference"
     tolerance: float = 1e-3
@@ -208,6 +210,12 @@ def job_of(
         raise InputError(
             "--states and --window both say how many singlets to compute", fix="give one of the two"
         )
+    if window_ev is not None and not 0 < window_ev < _HIGHEST_EV:
+        raise InputError(
+            f"--window is {window_ev:g} eV",
+            why=f"it is an excitation energy between 0 and {_HIGHEST_EV:g} eV",
+            fix="e.g. --window 5.5",
+        )
     asked = {"nstates": nstates, "window_ev": window_ev}
     asked = {key: value for key, value in asked.items() if value is not None}
     spectrum = {**base["spectrum"], **file.spectrum.given()}
@@ -263,6 +271,8 @@ def need_file(path: Path, what: str = "") -> None:
         If it does not exist, or is a folder.
     """
     prefix = f"{what}: " if what else ""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InputError(f"{prefix}{path} is no regular file", fix="give a .cif, .xyz or .toml file")
     if path.is_dir():
         raise InputError(f"{prefix}{path} is a folder, not a file", fix="give a .cif, .xyz or .toml file")
     if not path.exists():

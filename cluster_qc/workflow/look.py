@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cluster_qc.errors import InputError, StorageError, UnavailableError
-from cluster_qc.files import replaced
+from cluster_qc.files import need_writable, replaced
 from cluster_qc.model import Cluster, ExcitedStates, GroundState, UPSReference
 from cluster_qc.store import load
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.job import need_file
 from cluster_qc.workflow.references import measured_homo
-from cluster_qc.workflow.summary import CURVES, read_summary
+from cluster_qc.workflow.summary import CURVES, read_summary, summary_errors
 
 _LISTED = 8
 
@@ -57,6 +58,19 @@ def inspect_structure(
         },
         "warnings": warnings,
     }
+
+
+def check_copy(source: Path, copy: Path) -> None:
+    """Refuse, before any work, a copy that is no .xyz file, is the source itself or could not be written."""
+    if copy.suffix.lower() != ".xyz":
+        raise InputError(f"{copy}: unknown kind of file {copy.suffix!r}", fix="give FILE.xyz with -o")
+    need_writable(copy)
+    if copy.exists() and source.exists() and copy.samefile(source):
+        raise InputError(
+            f"{copy} is the structure file itself",
+            why="it would be replaced",
+            fix="give another name with -o",
+        )
 
 
 def need_structure(path: Path) -> None:
@@ -136,10 +150,14 @@ def _series(values: list[tuple[str, float, int]]) -> str:
 
 def load_step(directory: Path, step: str) -> GroundState | ExcitedStates:
     """The result of a finished run's step: "scf", "singlets" or "triplets"."""
-    records = read_summary(directory).get("provenance", {}).get("records", {})
-    if step not in records:
-        raise StorageError(f"{directory} has no {step}", fix="give its run command again")
-    return load(directory / str(records[step]))
+    records = dict(read_summary(directory).get("provenance", {}).get("records", {}))
+    name = str(records.get(step, ""))
+    if not name or Path(name).name != name or not (directory / name).is_dir():
+        raise StorageError(
+            f"{directory} has no {step}" + (f": the record {name} is not there" if name else ""),
+            fix="give its run command again; it computes what is missing",
+        )
+    return load(directory / name)
 
 
 def align_run(
@@ -156,6 +174,12 @@ def align_run(
         raise StorageError(f"{directory}: its record of the ground state holds something else")
     reference = measured or measured_homo(ground.cluster)
     if homo_ev is not None:
+        if not -math.inf < homo_ev < 0:
+            raise InputError(
+                f"--homo is {homo_ev:g} eV",
+                why="against the vacuum level an occupied orbital is negative",
+                fix="e.g. --homo -6.0",
+            )
         reference = UPSReference(homo=homo_ev * electronvolt, source="given by the user")
     if reference is None:
         raise UnavailableError(
@@ -185,7 +209,8 @@ def run_text(directory: Path) -> str:
     """The report of a finished run as text."""
     from cluster_qc.report.text import text_report
 
-    return text_report(read_summary(directory))
+    with summary_errors(directory):
+        return text_report(read_summary(directory))
 
 
 def rewrite_page(directory: Path) -> Path:
@@ -199,7 +224,7 @@ def rewrite_page(directory: Path) -> Path:
     summary = read_summary(directory)
     structure = directory / "structure.xyz"
     figures = {path.stem: path for path in sorted((directory / "figures").glob("*.png"))}
-    with replaced(directory / "report.html") as temporary:
+    with summary_errors(directory), replaced(directory / "report.html") as temporary:
         write_page(
             summary,
             temporary,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cluster_qc.errors import InputError, StorageError
-from cluster_qc.files import replaced
+from cluster_qc.files import need_writable, replaced
 from cluster_qc.model import ExcitedStates, GroundState
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import electronvolt
@@ -75,6 +75,7 @@ def export_orbitals(
         raise InputError(f"share is {share}; it is the enclosed part of the density, between 0 and 1")
     ground, selected = select_orbitals(directory, state, pairs)
     folder = directory / "orbitals" if output is None else output
+    need_writable(folder, folder=True)
     written = []
     if "png" in formats or "cube" in formats:
         from cluster_qc.drivers.volume import orbital_volume, write_cube

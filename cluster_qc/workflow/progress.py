@@ -41,7 +41,7 @@ class RunLog:
 
     def __init__(self, path: Path) -> None:
         with storage_errors(path):
-            self._stream = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+            self._stream = open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
 
     def write(self, line: str) -> None:
         """Append one line."""

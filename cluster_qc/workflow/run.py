@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster_qc.errors import InputError
-from cluster_qc.files import remove_unfinished, replaced
-from cluster_qc.hashing import ground_hash, input_hash
+from cluster_qc.files import need_writable, remove_unfinished, replaced
+from cluster_qc.hashing import ground_hash, input_hash, states_hash
 from cluster_qc.model import BandAlignment, Cluster, DFTMethod, ExcitedStates, GroundState, UPSReference
 from cluster_qc.provenance import cpu_model, threads, versions
 from cluster_qc.workflow import summary as parts
@@ -77,6 +77,8 @@ def run(
         If the results folder cannot be written, or another run holds it.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
+    for folder in (job.directory, job.directory / "figures", *([scratch] if scratch else [])):
+        need_writable(folder, folder=True)
     cluster, notes = read_structure(job)
     method = job.dft_method(cluster, donor_elements(cluster))
     check(cluster, method)
@@ -92,7 +94,9 @@ def run(
         log.note(f"{cluster.name}: {cluster.formula}, {cluster.natom} atoms, {cluster.nelectron} electrons")
         if plan is not None:
             log.note(f"plan: {plan}")
-        write_structure(cluster, job.directory / "structure.xyz")
+        copy = job.directory / "structure.xyz"
+        if not (copy.exists() and copy.samefile(job.structure)):
+            write_structure(cluster, copy)
         steps = Steps(job.directory, log, force, scratch=scratch)
         ground = steps.ground(cluster, method)
         states = {}
@@ -155,7 +159,7 @@ def check(cluster: Cluster, method: DFTMethod) -> None:
 
 
 def write_structure(cluster: Cluster, path: Path) -> None:
-    """Write structure.xyz in one step."""
+    """Write an XYZ file in one step."""
     from cluster_qc.structure.xyz import write_xyz
 
     with replaced(path) as temporary:
@@ -275,7 +279,10 @@ def job_hash(job: Job, ground: GroundState) -> str:
         "fragments": ground.cluster.fragments,
         "versions": versions(),
     }
-    return input_hash("summary", settings, (ground_hash(ground.cluster, ground.method),))
+    first = ground_hash(ground.cluster, ground.method)
+    return input_hash(
+        "summary", settings, (first, *(states_hash(first, m) for m in (job.triplets, job.singlets)))
+    )
 
 
 def provenance(digest: str, steps: Steps, started: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 
 from cluster_qc.errors import InputError, ResourceError
-from cluster_qc.files import write_text
+from cluster_qc.files import need_writable, write_text
 from cluster_qc.model import Cluster
 from cluster_qc.workflow.job import Job
 from cluster_qc.workflow.run import check, donor_elements, read_structure
@@ -156,9 +156,10 @@ def write_batch_job(
     InputError
         For an input that cannot be computed, or a name that cannot stand in a script; nothing is written.
     """
-    _, plan = plan_of(job)
     folder = (cwd or Path.cwd()).absolute()
     results = folder / job.directory
+    need_writable(results / SCRIPT)
+    _, plan = plan_of(job)
     program = shlex.join([site.python, "-P", "-m", "cluster_qc", "run"])
     command = f'{program} --scratch "$scratch" {shlex.join(map(one_line, arguments))}'
     text, limit_s = _script(batch_name(job.name, results), folder, command, site, plan, gpu=gpu)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -40,7 +41,7 @@ class RunStatus:
     last_line: str | None = None
     """Of run.log."""
     message: str | None = None
-    """Of a failure."""
+    """Of a failure, or of a summary that was damaged or deleted after the run."""
     batch_line: str | None = None
     """Last line of the newest slurm-*.log, of a run that is neither done nor running."""
     owner: Owner | None = None
@@ -89,12 +90,16 @@ def run_status(folder: Path) -> RunStatus:
         now = datetime.now(UTC)
         known |= {"owner": owner, "since": owner.since if owner else None}
         if alive and "step" in known:
-            known["step_s"] += (now - log[-1][0]).total_seconds()
+            known["step_s"] += _seconds(log[-1][0], now)
         return RunStatus(**known, state="running" if alive else "unclear")
     if not log:
         return _without_log(folder, known)
     if end.startswith((DONE, NOT_CONVERGED)):
-        known |= {"timings_s": _timings(folder), "step": None, "step_s": None}
+        try:
+            timings = read_summary(folder).get("timings_s", {})
+        except StorageError as exc:
+            return RunStatus(**known, state="failed", message=exc.what)
+        known |= {"timings_s": timings, "step": None, "step_s": None}
         return RunStatus(**known, state="done" if end.startswith(DONE) else "not converged")
     known["batch_line"] = _batch_line(folder)
     if end.startswith(FAILED):
@@ -161,24 +166,32 @@ def _steps(folder: Path, log: list[tuple[datetime, str]]) -> dict[str, Any]:
             timings[match[1]] = float(match[2])
             step = None
         elif match := _REUSED.fullmatch(line):
-            timings[match[1]] = _wall_time(folder / match[2])
+            if (seconds := _wall_time(folder / match[2])) is not None:
+                timings[match[1]] = seconds
             step = None
     if step is None:
         return {"timings_s": timings}
-    return {"timings_s": timings, "step": step, "step_s": (log[-1][0] - began).total_seconds()}
+    return {"timings_s": timings, "step": step, "step_s": _seconds(began, log[-1][0])}
 
 
-def _wall_time(record: Path) -> float:
-    with storage_errors(record, reading=True):
-        return float(json.loads((record / "record.json").read_text(encoding="utf-8"))["wall_time_s"])
+def _seconds(begin: datetime, end: datetime) -> float:
+    """Never negative, even if the clock was set back in between."""
+    return max(0.0, (end - begin).total_seconds())
 
 
-def _timings(folder: Path) -> dict[str, float]:
-    return dict(read_summary(folder)["timings_s"])
+def _wall_time(record: Path) -> float | None:
+    """None if the record is gone or damaged, which is for the next run to tell."""
+    try:
+        return float(json.loads((record / "record.json").read_bytes())["wall_time_s"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _batch_log(folder: Path) -> list[str]:
-    logs = sorted(folder.glob("slurm-*.log"), key=lambda path: path.stat().st_mtime)
+    """Of the newest job: the one with the highest number, whatever the clock was."""
+    logs = sorted(
+        folder.glob("slurm-*.log"), key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)]
+    )
     if not logs:
         return []
     with storage_errors(logs[-1], reading=True):
@@ -187,6 +200,15 @@ def _batch_log(folder: Path) -> list[str]:
 
 def _batch_line(folder: Path) -> str | None:
     return next((line.strip() for line in reversed(_batch_log(folder)) if line.strip()), None)
+
+
+def warn_of_newer_run(folder: Path) -> None:
+    """Say on standard error if a later run in the folder of a finished one did not end."""
+    state = run_status(folder).state
+    if state not in ("done", "not converged"):
+        sys.stderr.write(
+            f"warning: the last run in {folder} is {state}; these are the numbers of an earlier one\n"
+        )
 
 
 def status_json(runs: list[RunStatus]) -> dict[str, Any]:

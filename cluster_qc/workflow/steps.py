@@ -63,6 +63,8 @@ class Steps:
         if not self.force and (found := store.find_states(self.folder, ground, method)):
             self._reused(*found, path)
             return found[0]
+        if not self.force and path.exists():
+            self.monitor.note(f"{step}: computed again, because the ground state that they stand on was")
         from cluster_qc.drivers.tddft import response_tensors, run_tddft
 
         checkpoint, begin = self._begin(path)
@@ -104,7 +106,8 @@ class Steps:
         return self.scratch / f"cluster-qc-{owner}"
 
     def _begin(self, path: Path) -> tuple[Path, float]:
-        checkpoint = self.folder / f".checkpoint-{path.name}"
+        store.refuse_newer(path)
+        checkpoint = self._checkpoint(path)
         if self.force:
             checkpoint.unlink(missing_ok=True)
         if checkpoint.exists():
@@ -116,12 +119,18 @@ class Steps:
         self.timings_s[step] = seconds
         self.peak_memory_gib = max(self.peak_memory_gib, peak_memory_gib())
         extra = {"peak_memory_gib": peak_memory_gib(), "resumed_inside": step in self.resumed_inside}
-        path = store.put(self.folder, result, wall_time_s=seconds, extra=extra, replace=self.force)
+        path = store.put(self.folder, result, wall_time_s=seconds, extra=extra, replace=True)
         self.records[step] = path.name
         checkpoint.unlink(missing_ok=True)
         self.monitor.note(f"{step}: {_outcome(result)} in {seconds:.1f} s")
 
+    def _checkpoint(self, path: Path) -> Path:
+        return self.folder / f".checkpoint-{path.name}"
+
     def _reused(self, result: GroundState | ExcitedStates, record: Record, path: Path) -> None:
+        self._checkpoint(path).unlink(
+            missing_ok=True
+        )  # of a run that was killed just before, or of a forced one
         step = record.step
         self.timings_s[step] = record.wall_time_s
         self.records[step] = path.name

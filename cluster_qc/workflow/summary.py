@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cluster_qc.errors import StorageError, UnavailableError
-from cluster_qc.files import storage_errors, write_text
-from cluster_qc.hashing import canonical
+from cluster_qc.files import read_at_most, storage_errors, write_text
+from cluster_qc.hashing import canonical, canonical_json
 from cluster_qc.model import (
     BandAlignment,
     Cluster,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 CURVES = ("cd", "absorption")
 """Spectra that a run writes as CSV files of these names."""
+_CHECKSUM = "content_sha256"
+_LARGEST_FILE = 64 * 2**20
 _NTO_WEIGHTS_FROM = 1e-4
 _LEVELS = 6
 
@@ -239,10 +243,16 @@ def reasons_of(states: ExcitedStates) -> dict[str, str]:
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
-    """Write summary.json in one step; what is not a finite number becomes null."""
+    """Write summary.json in one step, with its checksum; what is not a finite number becomes null."""
     from cluster_qc.report.document import json_text
 
-    write_text(path, json_text(finite(summary)))
+    content = finite(summary)
+    content[_CHECKSUM] = _sha256(content)
+    write_text(path, json_text(content))
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(canonical_json(canonical(content))).hexdigest()
 
 
 def read_summary(directory: Path) -> dict[str, Any]:
@@ -254,26 +264,48 @@ def read_summary(directory: Path) -> dict[str, Any]:
         If it is missing, damaged or newer than this version.
     """
     path = directory / "summary.json"
+    if not directory.is_dir():
+        what = "is a file, not a results folder" if directory.exists() else "does not exist"
+        raise StorageError(f"{directory} {what}", fix="give the folder that -o of the run named")
     if not path.is_file():
         raise StorageError(
             f"{directory} has no finished run: summary.json is missing",
             fix=f"cluster-qc run STRUCTURE -o {directory}  (it resumes where it stopped)",
         )
     with storage_errors(path, reading=True):
-        text = path.read_text(encoding="utf-8")
+        raw = read_at_most(path, _LARGEST_FILE)
     try:
-        summary = json.loads(text)
-        version = int(summary["schema_version"])
-    except (ValueError, KeyError, TypeError) as exc:
-        raise StorageError(
-            f"{path} is damaged: {exc}", fix="run the same command again to rewrite it"
-        ) from exc
-    if version > SCHEMA_VERSION:
+        summary = json.loads(raw)
+        version = summary["schema_version"]
+        digest = summary.pop(_CHECKSUM, None)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
+        raise _damaged(path, "it is no summary of a run" if isinstance(exc, KeyError) else str(exc)) from exc
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         raise StorageError(
             f"{path} has schema version {version}; this version of cluster_qc reads up to {SCHEMA_VERSION}",
             fix="update cluster_qc",
         )
+    if digest is not None and digest != _sha256(summary):  # those of early versions have none
+        raise _damaged(path, "its checksum differs from the one noted when it was written")
     return dict(summary)
+
+
+@contextmanager
+def summary_errors(directory: Path) -> Iterator[None]:
+    """Tell of a summary, one without a checksum, that holds other things than a run writes."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise _damaged(
+            directory / "summary.json", f"something else stands where a value is expected ({exc})"
+        ) from exc
+
+
+def _damaged(path: Path, what: str) -> StorageError:
+    return StorageError(
+        f"{path} is damaged: {what}",
+        fix="give the run command again: it writes it anew from the records, which are kept",
+    )
 
 
 def finite(value: Any) -> Any:

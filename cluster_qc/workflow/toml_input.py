@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +13,13 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cluster_qc.errors import InputError
+from cluster_qc.files import read_at_most
 
 
 class Section(BaseModel):
-    """A table of a TOML file; keys that it does not know are refused."""
+    """A table of a TOML file; keys that it does not know are refused, and so is a text for a number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def given(self) -> dict[str, Any]:
         """The keys that the user wrote, "none" as None."""
@@ -25,6 +27,7 @@ class Section(BaseModel):
         return {key: None if value == "none" else value for key, value in values.items()}
 
 
+_LARGEST_FILE = 2**20
 _Model = TypeVar("_Model", bound=Section)
 
 
@@ -37,9 +40,9 @@ def read_toml(path: Path, model: type[_Model]) -> _Model:
         Naming the file, the line, the key and what would be allowed.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_at_most(path, _LARGEST_FILE).decode()
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the syntax at that place") from exc
     except OSError as exc:
         raise InputError(
@@ -57,7 +60,8 @@ def validated(content: Mapping[str, Any], model: type[_Model], path: Path, text:
         As `read_toml`.
     """
     try:
-        return model.model_validate(content)
+        # Strict, but for lists where tuples are meant, as JSON has it.
+        return model.model_validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as exc:
         raise _explain(path, text, model, exc) from exc
 
@@ -87,7 +91,10 @@ def _explain(path: Path, text: str, model: type[Section], exc: ValidationError) 
     if error["type"] == "missing":
         return InputError(f"{where}: the key {'.'.join(places)} is missing", fix=f"add {key} = ...")
     message = error["msg"].removeprefix("Value error, ")
-    return InputError(f"{where}: {'.'.join(places) or key}: {message} (it is {error['input']!r})")
+    return InputError(
+        f"{where}: {'.'.join(places) or key}: {message} (it is {error['input']!r})",
+        fix="correct the value of that key",
+    )
 
 
 def line_of(text: str, keys: Sequence[str]) -> int | None:

@@ -113,6 +113,20 @@ def test_find_carries_the_callers_labels(ground, tmp_path):
     assert store.find_ground(tmp_path, renamed, DFTMethod("pbe0")) is None
 
 
+def test_states_of_another_calculation_of_the_ground_state_are_not_taken(singlets, tmp_path):
+    """The same input computed anew may have orbitals of other signs, to which the amplitudes do not belong."""
+    ground = singlets.ground
+    store.put(tmp_path, ground)
+    path = store.put(tmp_path, singlets)
+    anew = dataclasses.replace(ground, coefficients=-ground.coefficients)
+    store.put(tmp_path, anew, replace=True)
+    assert store.find_states(tmp_path, ground, singlets.method) is not None
+    assert store.find_states(tmp_path, anew, singlets.method) is None
+    with pytest.raises(StorageError, match="another calculation of its ground state") as caught:
+        store.load(path)
+    assert "run command again" in caught.value.fix
+
+
 # --- damage -------------------------------------------------------------------------------------------------
 
 

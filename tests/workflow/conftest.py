@@ -1,4 +1,4 @@
-"""A real Slurm of one node for the tests of batch jobs: its daemons need their packages and root."""
+"""A real Slurm of one node for the tests of batch jobs (its daemons need their packages and root), and small disks."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import time
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +122,34 @@ def slurm(tmp_path_factory):
             for name in ("slurmd", "slurmctld", "munge"):
                 if (folder / f"{name}.pid").exists():
                     os.kill(cluster.pid(name), signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory):
+    """Runs commands in processes that need no time for imports."""
+    spec = spec_from_file_location("zygote", Path(__file__).with_name("zygote.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    server = module.Zygote(tmp_path_factory.mktemp("zygote"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Makes a file system of a given size, and changes it."""
+    if os.geteuid():
+        pytest.skip("mounting a small file system needs root")
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(options):
+        remount = "remount," if place.is_mount() else ""
+        command = ["mount", "-t", "tmpfs", "-o", remount + options, "tmpfs", str(place)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no right to mount a small file system")
+        return place
+
+    yield mount
+    if place.is_mount():
+        subprocess.run(["umount", str(place)], check=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster_qc.drivers import ecp, transition
+from cluster_qc.drivers.checkpoint import Checkpoint
 from cluster_qc.drivers.integrals import TensorCache
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import build_mole
@@ -24,7 +23,9 @@ from cluster_qc.drivers.tddft.operator import ResponseOperator
 from cluster_qc.drivers.tddft.solver import Goal, Solution, Subspace, solve, with_margin
 from cluster_qc.drivers.tddft.tensors import ResponseTensors, coulomb_tensor, exchange_tensors
 from cluster_qc.errors import InputError, NotConvergedError, UnavailableError
+from cluster_qc.hashing import ground_hash, input_hash, states_hash
 from cluster_qc.model import ExcitedStates, GroundState, TDDFTMethod
+from cluster_qc.provenance import versions
 from cluster_qc.units import electronvolt
 
 Double = NDArray[np.float64]
@@ -34,6 +35,7 @@ _MODEL_TOLERANCE = 1e-2
 _FAST_MODEL_TOLERANCE = 3e-3
 _FAST_ERROR = 0.005 * electronvolt
 _WINDOW_MARGIN = 0.05 * electronvolt  # by which a root of the model may lie too high
+_MODEL_PAUSE = 20.0  # at most a twentieth of the model's time goes into its checkpoint
 _MODEL_MIN_SIZE = 3_000  # below this many orbital pairs a model saves nothing
 _SUBSPACE_SHARE = 0.4  # of the free memory
 _KERNEL_SHARE = 0.3  # of what then is left, for AO values on the grid
@@ -121,7 +123,8 @@ def run_tddft(
     tensors
         From `response_tensors` with the same orbital window; made here if not given.
     checkpoint
-        File for the subspace, rewritten after every cycle; an interrupted run of the same input continues from it.
+        File for the subspace, of the model and then of the full operator, rewritten after a cycle; an interrupted run
+        of the same input continues from it.
     scratch
         Folder for a three-index tensor that does not fit in memory.
     progress
@@ -172,12 +175,13 @@ def run_tddft(
         coupling = FittedCoupling(space.coulomb, matrix.astype(np.float32), hartree)
         return ResponseOperator(gaps, [(share, t.model) for share, t in space.exchange], coupling)
 
-    saved = _Checkpoint(checkpoint, ground, method)
+    saved = _TrialSpace(Checkpoint(checkpoint), ground, method, "full operator", report)
     limit = int(_SUBSPACE_SHARE * available_bytes() / (8 * gaps.size * (2 if method.tda else 4)))
     fast = method.route == "fast"
     start = None
     cheap = model() if gaps.size > _MODEL_MIN_SIZE else None
     if saved.subspace is None and cheap is not None:
+        saved_model = _TrialSpace(Checkpoint(checkpoint, _MODEL_PAUSE), ground, method, "model", report)
         extra = None if method.nstates is None else with_margin(method.nstates)
         guess = solve(
             cheap,
@@ -190,6 +194,8 @@ def run_tddft(
             max_vectors=limit,
             max_cycle=40,
             progress=lambda fraction, line: report(None, f"model {line}"),
+            restart=saved_model.subspace,
+            checkpoint=saved_model.write,
         )
         start = (guess.u, guess.v)
         del guess
@@ -207,7 +213,7 @@ def run_tddft(
         model=cheap,
         start=start,
         restart=saved.subspace,
-        checkpoint=saved.write if checkpoint is not None else None,
+        checkpoint=saved.write,
     )
     return _excited_states(ground, method, space, solution, grid_level)
 
@@ -343,34 +349,29 @@ def _approximations(
     return named, [size * electronvolt for _, size in entries]
 
 
-class _Checkpoint:
-    """The subspace of the last cycle, written whole or not at all, and only read for the same input."""
+class _TrialSpace:
+    """The trial vectors of one of the two operators, read from the checkpoint of an interrupted run and written to it.
 
-    def __init__(self, path: Path | None, ground: GroundState, method: TDDFTMethod) -> None:
-        self._path = path
-        digest = hashlib.sha256(np.ascontiguousarray(ground.coefficients).tobytes())
-        digest.update(repr(replace(method, max_cycle=1)).encode())
-        self._key = digest.hexdigest()
+    The file holds those of one operator at a time. Its key covers what the vectors and their products hang on: input,
+    orbitals, versions, and the revision of the solver.
+    """
+
+    def __init__(
+        self, file: Checkpoint, ground: GroundState, method: TDDFTMethod, operator: str, report: Progress
+    ) -> None:
+        self._file = file
+        digest = states_hash(ground_hash(ground.cluster, ground.method), replace(method, max_cycle=1))
+        orbitals = hashlib.sha256(np.ascontiguousarray(ground.coefficients).tobytes()).hexdigest()
+        settings = {"operator": operator, "orbitals": orbitals, "versions": versions()}
+        self._key = input_hash("trial space", settings, (digest,))
         self.subspace: Subspace | None = None
-        if path is None or not path.exists():
-            return
-        with (
-            contextlib.suppress(OSError, ValueError, KeyError, EOFError),
-            np.load(path, allow_pickle=False) as data,
-        ):
-            if str(data["key"]) == self._key:
-                u, pu = data["u"], data["pu"]
-                v, mv = (u, pu) if method.tda else (data["v"], data["mv"])
-                self.subspace = Subspace(u, v, pu, mv)
+        stored = file.read(self._key)
+        if stored is not None:
+            u, pu = stored["u"], stored["pu"]
+            self.subspace = Subspace(u, stored.get("v", u), pu, stored.get("mv", pu))
+            report(None, f"goes on from {len(u)} vectors of the {operator}, of an interrupted run")
 
     def write(self, space: Subspace) -> None:
-        assert self._path is not None
-        partial = self._path.with_name(self._path.name + ".partial.npz")
-        arrays: dict[str, Any] = {"u": space.u, "pu": space.pu}
-        if space.v is not space.u:
-            arrays |= {"v": space.v, "mv": space.mv}
-        with partial.open("wb") as file:
-            np.savez(file, key=self._key, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self._path)
+        tamm_dancoff = space.v is space.u
+        rest = {} if tamm_dancoff else {"v": space.v, "mv": space.mv}
+        self._file.write(self._key, u=space.u, pu=space.pu, **rest)
