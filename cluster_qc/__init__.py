@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         write_spectrum_csv,
     )
     from cluster_qc.analysis.tauc import read_tauc
+    from cluster_qc.analysis.tuning import tune_range_separation
     from cluster_qc.analysis.ups_reading import read_ups, read_ups_spectrum
     from cluster_qc.drivers.nto import natural_transition_orbitals
     from cluster_qc.drivers.scf import run_scf
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from cluster_qc.model import (
         BandAlignment,
         Candidate,
+        ChargeStates,
         Cluster,
         DFTMethod,
         Excitation,
@@ -69,8 +71,10 @@ if TYPE_CHECKING:
         Record,
         Spectrum,
         TDDFTMethod,
+        Tuning,
         UPSReference,
         Volume,
+        ion_of,
     )
     from cluster_qc.plotting.levels import plot_levels
     from cluster_qc.plotting.orbitals import plot_orbital
@@ -101,6 +105,7 @@ _HOMES = {
     "analysis.rotatory_parts": ("RotatoryParts", "rotatory_parts"),
     "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
     "analysis.tauc": ("read_tauc",),
+    "analysis.tuning": ("tune_range_separation",),
     "analysis.ups_reading": ("read_ups", "read_ups_spectrum"),
     "drivers.nto": ("natural_transition_orbitals",),
     "drivers.scf": ("run_scf",),
@@ -119,6 +124,7 @@ _HOMES = {
     "model": (
         "BandAlignment",
         "Candidate",
+        "ChargeStates",
         "Cluster",
         "DFTMethod",
         "ExcitedStates",
@@ -131,8 +137,10 @@ _HOMES = {
         "Record",
         "Spectrum",
         "TDDFTMethod",
+        "Tuning",
         "UPSReference",
         "Volume",
+        "ion_of",
     ),
     "plotting.levels": ("plot_levels",),
     "plotting.orbitals": ("plot_orbital",),
@@ -156,6 +164,7 @@ __all__ = [
     "BoltzmannWeights",
     "CDComparison",
     "Candidate",
+    "ChargeStates",
     "Cluster",
     "ClusterQCError",
     "CottonMatch",
@@ -178,6 +187,7 @@ __all__ = [
     "StorageError",
     "StructureError",
     "TDDFTMethod",
+    "Tuning",
     "UPSReference",
     "UVShift",
     "UnavailableError",
@@ -199,6 +209,7 @@ __all__ = [
     "fit_uv_shift",
     "frontier_shares",
     "inspect_cif",
+    "ion_of",
     "jcamp_text",
     "load",
     "match_cotton_bands",
@@ -229,6 +240,7 @@ __all__ = [
     "simulate_cd",
     "text_report",
     "transition_character",
+    "tune_range_separation",
     "write_comparison",
     "write_cube",
     "write_page",

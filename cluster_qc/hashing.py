@@ -13,12 +13,15 @@ import numpy as np
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
 
-REVISIONS: Mapping[str, int] = {"scf": 2, "singlets": 2, "triplets": 1, "trial space": 1}
+REVISIONS: Mapping[str, int] = {"scf": 2, "singlets": 2, "triplets": 1, "levels": 1, "trial space": 1}
 """Part of each input hash: raise a step's number when the same input must give different numbers from now on.
 
 The trial space is what an interrupted calculation of excited states goes on from: raise its number when the solver
 starts from other vectors, adds others, or stores them in another way.
 """
+
+
+_NEWER = ("omega", "permittivity")
 
 
 def canonical(value: Any) -> Any:
@@ -51,6 +54,12 @@ def input_hash(step: str, payload: Any, parents: Sequence[str] = ()) -> str:
     return hashlib.sha256(canonical_json(content)).hexdigest()
 
 
+def method_input(method: DFTMethod) -> dict[str, Any]:
+    """The method as plain JSON values; a setting newer than the first records is there only if it is set."""
+    values: dict[str, Any] = canonical(method)
+    return {key: value for key, value in values.items() if value is not None or key not in _NEWER}
+
+
 def ground_hash(cluster: Cluster, method: DFTMethod) -> str:
     """Input hash of a ground state; names, fragments and the source file do not change it."""
     nuclei = {
@@ -59,7 +68,7 @@ def ground_hash(cluster: Cluster, method: DFTMethod) -> str:
         "charge": cluster.charge,
         "multiplicity": cluster.multiplicity,
     }
-    return input_hash("scf", {"cluster": nuclei, "method": method})
+    return input_hash("scf", {"cluster": nuclei, "method": method_input(method)})
 
 
 def states_hash(ground: str, method: TDDFTMethod) -> str:

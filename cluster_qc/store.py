@@ -24,7 +24,7 @@ import numpy as np
 
 from cluster_qc.errors import InputError, StorageError
 from cluster_qc.files import sha256, storage_errors, sync_directory, temporary_prefix, umask
-from cluster_qc.hashing import canonical, canonical_json, ground_hash, states_hash
+from cluster_qc.hashing import canonical, canonical_json, ground_hash, method_input, states_hash
 from cluster_qc.model import (
     Cluster,
     DFTMethod,
@@ -355,7 +355,7 @@ def _ground_scalars(ground: GroundState) -> dict[str, Any]:
     }
     return {
         "cluster": canonical(cluster),
-        "method": canonical(ground.method),
+        "method": method_input(ground.method),
         "energy_hartree": float(ground.energy),
         "s_squared": float(ground.s_squared),
         "converged": bool(ground.converged),

@@ -102,21 +102,22 @@ class LocalGrid:
 
 
 class LocalXC:
-    """The exchange-correlation potential of a closed shell, in place of PySCF's `nr_rks`, for LDA and GGA.
+    """The exchange-correlation potential, in place of PySCF's `nr_rks` and `nr_uks`, for LDA and GGA.
 
     All in double precision: inside an effective core the density is a small difference of large terms.
     """
 
-    def __init__(self, mole: Any, *, memory_limit: float) -> None:
+    def __init__(self, mole: Any, *, omega: float | None = None, memory_limit: float) -> None:
         self._mole = mole
         self._memory_limit = memory_limit
         self._numint = dft.numint.NumInt()
+        self._numint.omega = omega
         self._grid: tuple[Any, LocalGrid] | None = None
 
     def __call__(
         self, _mole: Any, grids: Any, xc: str, density: Double, *_args: Any, **_settings: Any
-    ) -> tuple[float, float, Double]:
-        """Electrons, energy and matrix of the potential, as `nr_rks` returns them."""
+    ) -> tuple[Any, float, Double]:
+        """Electrons (by spin, if there are two), energy and matrices of the potential, as PySCF returns them."""
         kind = self._numint._xc_type(xc)
         derivatives = 0 if kind == "LDA" else 1
         if self._grid is None or self._grid[0] is not grids.coords:
@@ -130,21 +131,34 @@ class LocalXC:
             )
             self._grid = grids.coords, grid
         grid = self._grid[1]
-        rho = np.concatenate([grid.density(b, density, grid.values(b)) for b in grid.blocks], axis=1)
+        densities = np.asarray(density).reshape(-1, *density.shape[-2:])
+        nspin = len(densities)
+        rho = np.concatenate([self._densities(grid, block, densities) for block in grid.blocks], axis=2)
         weights = np.concatenate([b.weights for b in grid.blocks])
-        energy, potential = self._numint.eval_xc_eff(xc, rho, deriv=1, xctype=kind, spin=0)[:2]
-        charge = rho[0] * weights
-        factors = np.asarray(potential).reshape(len(rho), -1) * weights
-        factors[0] *= 0.5
-        matrix = np.zeros_like(density)
+        energy, potential = self._numint.eval_xc_eff(
+            xc, rho if nspin == 2 else rho[0], deriv=1, xctype=kind, spin=nspin - 1
+        )[:2]
+        charges = rho[:, 0] * weights
+        factors = np.asarray(potential).reshape(rho.shape) * weights
+        factors[:, 0] *= 0.5
+        matrices = np.zeros(densities.shape)
         start = 0
         for block in grid.blocks:
             stop = start + len(block.points)
             values = grid.values(block)
-            weighted = np.einsum("kgm,kg->gm", values, factors[:, start:stop])
-            matrix[np.ix_(block.aos, block.aos)] += values[0].T @ weighted
+            for matrix, factor in zip(matrices, factors, strict=True):
+                weighted = np.einsum("kgm,kg->gm", values, factor[:, start:stop])
+                matrix[np.ix_(block.aos, block.aos)] += values[0].T @ weighted
             start = stop
-        return float(charge.sum()), float(charge @ energy), matrix + matrix.T
+        matrices += matrices.transpose(0, 2, 1).copy()
+        electrons = charges.sum(axis=1)
+        shaped = matrices.reshape(density.shape)
+        return electrons if nspin == 2 else float(electrons[0]), float((charges @ energy).sum()), shaped
+
+    @staticmethod
+    def _densities(grid: LocalGrid, block: GridBlock, densities: Double) -> Double:
+        values = grid.values(block)
+        return np.stack([grid.density(block, density, values) for density in densities])
 
 
 def _compact(coords: Double, index: Index) -> Iterator[Index]:

@@ -52,6 +52,12 @@ class TensorCache:
             )
         return self._tensors[omega]
 
+    def forget(self, omega: float) -> None:
+        """Free the tensor of a range separation that is not needed any more, in memory and on disk."""
+        tensor = self._tensors.pop(omega, None)
+        if tensor is not None:
+            tensor.delete()
+
 
 def tensor_key(mole: Any, method: DFTMethod, omega: float) -> str:
     """Identify a tensor file: geometry, basis sets and range separation."""

@@ -21,10 +21,15 @@ def build_mole(cluster: Cluster, method: DFTMethod) -> Any:
     Raises
     ------
     InputError
-        For an unknown functional, basis set or ECP, a basis set without one of the elements, or an ECP that was
-        asked for by name and exists for none of them.
+        For an unknown functional, basis set or ECP, an omega for a functional without range separation, a basis set
+        without one of the elements, or an ECP that was asked for by name and exists for none of them.
     """
     check_functional(method.functional)
+    if method.omega is not None and not range_separation(method):
+        raise InputError(
+            f"the functional {method.functional!r} has no range separation, but omega = {method.omega} was given",
+            fix='leave omega away, or take a range-separated hybrid such as "lc_wpbe" or "cam-b3lyp"',
+        )
     elements = sorted(set(cluster.symbols), key=atomic_number)
     overrides = dict(method.basis_overrides)
     for element in overrides:
@@ -79,6 +84,14 @@ def check_functional(name: str) -> None:
             why=str(error).strip("'\""),
             fix='use a PySCF name such as "pbe0", "cam-b3lyp", "b3lyp", "hyb_gga_xc_wb97x_d" or "hf"',
         ) from error
+
+
+def range_separation(method: DFTMethod) -> float:
+    """The range-separation parameter in 1/bohr, 0 for a functional without."""
+    if method.functional.lower() == "hf":
+        return 0.0
+    omega = float(dft.libxc.rsh_coeff(method.functional)[0])
+    return omega if method.omega is None or not omega else method.omega
 
 
 def _load_basis(name: str, element: str) -> Any:

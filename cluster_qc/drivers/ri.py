@@ -173,6 +173,10 @@ class RITensor:
         """L^-1 M L^-T: a matrix between the fitting functions, (n, n), turned to the basis of B, (naux, naux)."""
         return self._metric.solve(self._metric.solve(np.array(matrix)).T.copy())
 
+    def projected(self, integrals: Double) -> Double:
+        """(s | Q) L^-T: functions of the fitting basis, (n, naux functions), in the basis of B, (n, naux)."""
+        return self._metric.solve(np.array(integrals))
+
     def delete(self) -> None:
         """Remove the file, if there is one."""
         if self._path is not None:
@@ -222,7 +226,21 @@ class RITensor:
         packed, weights = np.zeros(self.npair + 1), self._packed(density)
         with ThreadPoolExecutor(threads()) as pool:
             for _, _, part in self._parts():
-                packed += _coulomb(part, weights, pool)
+                packed += _contracted(part, _fitted(part, weights, pool), pool)
+        return self._unpacked(packed)
+
+    def fitted(self, density: Double) -> Double:
+        """sum_mn B[P, mu, nu] D[mu, nu] of a symmetric density matrix, (naux,), in double precision."""
+        weights = self._packed(density)
+        with ThreadPoolExecutor(threads()) as pool:
+            return np.concatenate([_fitted(part, weights, pool) for _, _, part in self._parts()])
+
+    def contracted(self, coefficients: Double) -> Double:
+        """sum_P c[P] B[P, mu, nu], (nao, nao): the potential of the fitting functions with these coefficients."""
+        packed = np.zeros(self.npair + 1)
+        with ThreadPoolExecutor(threads()) as pool:
+            for p0, p1, part in self._parts():
+                packed += _contracted(part, coefficients[p0:p1], pool)
         return self._unpacked(packed)
 
     def _unpacked(self, packed: Double) -> Double:
@@ -260,7 +278,7 @@ class RITensor:
         work = self._workspace(c)
         with ThreadPoolExecutor(threads()) as pool:
             for _, _, part in self._parts():
-                packed += _coulomb(part, weights, pool)
+                packed += _contracted(part, _fitted(part, weights, pool), pool)
                 half = self._half(part, c, work)
                 for share, sign in ((half[:, :, :positive], 1.0), (half[:, :, positive:], -1.0)):
                     if share.shape[2]:
@@ -271,15 +289,22 @@ class RITensor:
         return self._unpacked(packed), self._original(exchange)
 
 
-def _coulomb(part: Real, weights: Double, pool: ThreadPoolExecutor) -> Double:
-    """sum_P B[P] (B[P] . weights) over a chunk of fitting functions, (npair + 1,)."""
-    tiles = [slice(k, k + _TILE) for k in range(0, len(part), _TILE)]
+def _fitted(part: Real, weights: Double, pool: ThreadPoolExecutor) -> Double:
+    """Of a chunk (npair + 1, functions): B . weights, (functions,)."""
+    return np.asarray(sum(pool.map(lambda tile: weights[tile] @ _double(part, tile), _tiles(part))))
 
-    def double(tile: slice) -> Double:
-        return part[tile].astype(np.float64, copy=False)
 
-    fitted = sum(pool.map(lambda tile: weights[tile] @ double(tile), tiles))
-    return np.concatenate(list(pool.map(lambda tile: double(tile) @ fitted, tiles)))
+def _contracted(part: Real, coefficients: Double, pool: ThreadPoolExecutor) -> Double:
+    """Of a chunk (npair + 1, functions): B . coefficients, (npair + 1,)."""
+    return np.concatenate(list(pool.map(lambda tile: _double(part, tile) @ coefficients, _tiles(part))))
+
+
+def _tiles(part: Real) -> list[slice]:
+    return [slice(k, k + _TILE) for k in range(0, len(part), _TILE)]
+
+
+def _double(part: Real, tile: slice) -> Double:
+    return part[tile].astype(np.float64, copy=False)
 
 
 def working_bytes(nao: int, naux: int, pairs: int, orbitals: int) -> float:

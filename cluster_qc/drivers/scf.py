@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pyscf import dft, scf
 
 from cluster_qc.drivers.checkpoint import Checkpoint
+from cluster_qc.drivers.continuum import in_continuum
 from cluster_qc.drivers.grid import LocalXC
+from cluster_qc.drivers.guess import ion_density, transferred_density
 from cluster_qc.drivers.integrals import TensorCache
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import ao_atoms, build_mole
@@ -22,7 +24,6 @@ from cluster_qc.model import Cluster, DFTMethod, GroundState
 
 Progress = Callable[[float | None, str], None]
 Matrix = NDArray[np.float64]
-Ions = tuple[tuple[tuple[int, ...], int], ...]
 
 _COARSE_GRID = 1
 _COARSE_GRADIENT = 1e-2  # orbital gradient to reach before the method's own grid
@@ -63,7 +64,7 @@ def run_scf(
     integrals
         Three-index tensors to share with `response_tensors`; made here if not given.
     guess
-        Orbitals to start from: the same atoms and basis at another geometry, or with another functional.
+        Orbitals to start from: the same atoms and basis at another geometry, with another functional or another charge.
     progress
         Called with None and the last SCF line.
 
@@ -90,10 +91,10 @@ def run_scf(
     if density is not None:
         report(None, f"goes on after cycle {state.cycles} of an interrupted run")
     if density is None and guess is not None:
-        density = _transferred(guess, mf.get_ovlp(), mole)
+        density = transferred_density(guess, mf.get_ovlp(), mole)
     if density is None:
         density = (
-            _ion_density(mole, method, cluster.ions, report)
+            ion_density(mole, method, cluster.ions, report)
             if cluster.ions
             else mf.get_init_guess(key="minao")
         )
@@ -200,12 +201,15 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
     else:
         mf = dft.RKS(mole) if restricted else dft.UKS(mole)
         mf.xc = method.functional
+        mf._numint.omega = method.omega
         if mf.nlc or mf._numint.libxc.is_nlc(method.functional):
             raise InputError(
                 f"the functional {method.functional!r} has a non-local correlation part (VV10)",
                 why="its response kernel is not available",
                 fix='use "hyb_gga_xc_wb97x_d" or "cam-b3lyp" for a range-separated hybrid',
             )
+    if method.permittivity is not None:
+        mf = in_continuum(mf, method.permittivity, tensors)
     if method.dispersion is not None:
         mf.disp = method.dispersion
     mf.direct_scf = False
@@ -251,54 +255,9 @@ def _set_grid(mf: Any, level: int) -> None:
     mf.grids = dft.gen_grid.Grids(mf.mol)
     mf.grids.level = level
     mf.grids.verbose = 0
-    if mf.mol.spin == 0 and mf._numint._xc_type(mf.xc) in ("LDA", "GGA"):
-        mf._numint.nr_rks = LocalXC(mf.mol, memory_limit=GRID_SHARE * available_bytes())
-
-
-def _transferred(guess: GroundState, overlap: Matrix, mole: Any) -> Matrix:
-    """Density of the guess's occupied orbitals, orthonormalised again in the overlap of this geometry."""
-    if guess.coefficients.shape[1] != mole.nao or guess.restricted != (mole.spin == 0):
-        raise InputError(
-            "the guess has other basis functions or another spin than the molecule",
-            why=f"{guess.coefficients.shape[1]} functions against {mole.nao}",
-            fix="take a ground state of the same atoms, basis and multiplicity, or leave guess away",
-        )
-    densities = []
-    for coefficients, occupations in zip(guess.coefficients, guess.occupations, strict=True):
-        filled = coefficients[:, occupations > 0]
-        values, vectors = np.linalg.eigh(filled.T @ overlap @ filled)
-        filled = filled @ (vectors / np.sqrt(values)) @ vectors.T
-        densities.append((filled * occupations[occupations > 0]) @ filled.T)
-    return np.asarray(densities if mole.spin else densities[0])
-
-
-def _ion_density(mole: Any, method: DFTMethod, ions: Ions, report: Progress) -> Matrix:
-    """Block-diagonal density of closed-shell ions: the right charges at once, so HOMO and LUMO do not cross."""
-    density = np.zeros((mole.nao, mole.nao))
-    slices = mole.aoslice_by_atom()[:, 2:]
-    bohr = mole.atom_coords()
-    seen: dict[bytes, Matrix] = {}
-    for number, (atoms, charge) in enumerate(ions, start=1):
-        report(None, f"guess: ion {number} of {len(ions)}")
-        symbols = [mole.atom_pure_symbol(a) for a in atoms]
-        coords = bohr[list(atoms)]
-        key = repr((symbols, charge, len(atoms) == 1 or coords.tolist())).encode()
-        if key not in seen:
-            fragment = Cluster("ion", tuple(symbols), coords, charge=charge)
-            part = build_mole(fragment, method)
-            ion = scf.RHF(part).density_fit(auxbasis=method.auxiliary_basis)
-            if method.functional.lower() != "hf":
-                ion = dft.RKS(part).density_fit(auxbasis=method.auxiliary_basis)
-                ion.xc = method.functional
-                ion.grids.level = 0
-            ion.chkfile = None
-            ion.conv_tol = 1e-5
-            ion.max_cycle = 30
-            ion.kernel(dm0=ion.get_init_guess(key="minao"))
-            seen[key] = np.asarray(ion.make_rdm1())
-        index = np.concatenate([np.arange(*slices[a]) for a in atoms])
-        density[np.ix_(index, index)] = seen[key]
-    return density
+    if mf._numint._xc_type(mf.xc) in ("LDA", "GGA"):
+        local = LocalXC(mf.mol, omega=mf._numint.omega, memory_limit=GRID_SHARE * available_bytes())
+        mf._numint.nr_rks = mf._numint.nr_uks = local
 
 
 def _second_order(mf: Any, method: DFTMethod, report: Progress) -> Any:

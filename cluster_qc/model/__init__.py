@@ -2,6 +2,7 @@
 
 from cluster_qc.model.alignment import BandAlignment, UPSReference
 from cluster_qc.model.candidate import Candidate
+from cluster_qc.model.charge_states import ChargeStates, Tuning, ion_of
 from cluster_qc.model.cluster import Cluster, Fragment
 from cluster_qc.model.excited_states import (
     Excitation,
@@ -18,6 +19,7 @@ from cluster_qc.model.volume import Volume
 __all__ = [
     "BandAlignment",
     "Candidate",
+    "ChargeStates",
     "Cluster",
     "DFTMethod",
     "Excitation",
@@ -30,6 +32,8 @@ __all__ = [
     "Record",
     "Spectrum",
     "TDDFTMethod",
+    "Tuning",
     "UPSReference",
     "Volume",
+    "ion_of",
 ]

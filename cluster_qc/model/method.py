@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +30,11 @@ class DFTMethod:
     None asks for all electrons, a name asks for that ECP on every element that has it."""
     auxiliary_basis: str = "def2-universal-jkfit"
     """Fitting basis of Coulomb and exchange integrals, in the SCF and in the response."""
+    omega: float | None = None
+    """Range separation of a range-separated hybrid in 1/bohr; None takes the functional's own."""
+    permittivity: float | None = None
+    """Relative permittivity of a dielectric continuum around the molecule (IEF-PCM, see `drivers/continuum`), 1 or
+    more; None is vacuum."""
     dispersion: Literal["d3bj", "d4"] | None = None
     """Dispersion correction of the energy; it does not touch orbitals or excitations."""
     grid_level: int = 3
@@ -41,6 +47,13 @@ class DFTMethod:
     def __post_init__(self) -> None:
         if not self.functional.strip():
             raise InputError("the functional has no name", fix='give one, e.g. functional = "pbe0"')
+        if self.omega is not None and not 0.01 <= self.omega <= 2:
+            raise InputError(f"omega is {self.omega}; it is a range separation in 1/bohr from 0.01 to 2")
+        if self.permittivity is not None and not 1 <= self.permittivity < math.inf:
+            raise InputError(
+                f"the permittivity is {self.permittivity}; it is relative to vacuum, so 1 or more",
+                fix="give that of the film, about 3 for an organic one, or leave it away for vacuum",
+            )
         if not 0 <= self.grid_level <= 9:
             raise InputError(f"grid_level is {self.grid_level}; it runs from 0 to 9")
         if not 0 < self.conv_tol < 1e-3:

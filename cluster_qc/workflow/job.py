@@ -45,6 +45,7 @@ class Method(Section):
     basis_overrides: Overrides = {}
     ecp: str = "auto"
     auxiliary_basis: str = ""
+    omega: float | None = None
     dispersion: Literal["d3bj", "d4", "none"] = "none"
     grid_level: int = 3
     cartesian: bool = False

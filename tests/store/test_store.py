@@ -90,6 +90,8 @@ def test_hash_sees_every_number(ground, singlets):
         ground_hash(ground.cluster.with_coords(moved), ground.method),
         ground_hash(dataclasses.replace(ground.cluster, charge=2), ground.method),
         ground_hash(ground.cluster, dataclasses.replace(ground.method, conv_tol=2e-8)),
+        ground_hash(ground.cluster, dataclasses.replace(ground.method, omega=0.3)),
+        ground_hash(ground.cluster, dataclasses.replace(ground.method, permittivity=1.0)),
         states_hash(first, singlets.method),
         states_hash(first, dataclasses.replace(singlets.method, tda=True)),
         states_hash(first, dataclasses.replace(singlets.method, spin="triplet")),

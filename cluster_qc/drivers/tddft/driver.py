@@ -24,7 +24,7 @@ from cluster_qc.drivers.tddft.solver import Goal, Solution, Subspace, solve, wit
 from cluster_qc.drivers.tddft.tensors import ResponseTensors, coulomb_tensor, exchange_tensors
 from cluster_qc.errors import InputError, NotConvergedError, UnavailableError
 from cluster_qc.hashing import ground_hash, input_hash, states_hash
-from cluster_qc.model import ExcitedStates, GroundState, TDDFTMethod
+from cluster_qc.model import DFTMethod, ExcitedStates, GroundState, TDDFTMethod
 from cluster_qc.provenance import versions
 from cluster_qc.units import electronvolt
 
@@ -84,7 +84,7 @@ def response_tensors(
     cache = integrals or TensorCache(mole, ground.method, scratch, report)
     c = ground.coefficients[0]
     orbitals = c[:, occupied], c[:, virtual]
-    parts = _exchange_parts(ground.method.functional)
+    parts = _exchange_parts(ground.method)
     exchange = [
         (
             share,
@@ -164,7 +164,7 @@ def run_tddft(
         report(None, f"{method.spin} kernel on {where}")
         return GridKernel(
             space.mole, ground.method.functional, c[:, : ground.nocc],
-            grid_level=level, spin=method.spin, memory_limit=memory,
+            omega=ground.method.omega, grid_level=level, spin=method.spin, memory_limit=memory,
         )  # fmt: skip
 
     def model() -> ResponseOperator:
@@ -253,6 +253,12 @@ def _check(ground: GroundState) -> None:
             why="this one is unrestricted",
             fix="use a cluster of multiplicity 1",
         )
+    if ground.method.permittivity is not None:
+        raise UnavailableError(
+            "excited states in a dielectric continuum are not available",
+            why="the response of the continuum to the excitation is missing",
+            fix="compute them on the ground state in vacuum",
+        )
     if not ground.converged:
         raise NotConvergedError(
             f"the ground state of {ground.cluster.name} is not converged",
@@ -261,14 +267,15 @@ def _check(ground: GroundState) -> None:
         )
 
 
-def _exchange_parts(functional: str) -> tuple[tuple[float, float], ...]:
+def _exchange_parts(method: DFTMethod) -> tuple[tuple[float, float], ...]:
     """(share, omega) of each kind of exact exchange in a functional."""
-    if functional.lower() == "hf":
+    if method.functional.lower() == "hf":
         return ((1.0, 0.0),)
     from pyscf import dft
 
     numint = dft.numint.NumInt()
-    omega, alpha, hybrid = numint.rsh_and_hybrid_coeff(functional)
+    numint.omega = method.omega
+    omega, alpha, hybrid = numint.rsh_and_hybrid_coeff(method.functional)
     parts = []
     if hybrid:
         parts.append((float(hybrid), 0.0))

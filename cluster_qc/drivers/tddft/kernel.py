@@ -34,6 +34,8 @@ class GridKernel:
         PySCF molecule and functional name.
     filled
         All doubly occupied orbitals, (nao, n).
+    omega
+        Range separation in 1/bohr; None takes the functional's own.
     grid_level
         PySCF grid level; None takes a crude grid of 20 x 50 points an atom, for a model.
     spin
@@ -53,11 +55,13 @@ class GridKernel:
         xc: str,
         filled: Double,
         *,
+        omega: float | None = None,
         grid_level: int | None,
         spin: str,
         memory_limit: float = 0.0,
     ) -> None:
         self._numint = dft.numint.NumInt()
+        self._numint.omega = omega
         self._kind = self._numint._xc_type(xc)
         if self._kind == "MGGA":
             raise InputError(
