@@ -284,7 +284,7 @@ def cd(
         raise typer.Exit(1)
 
 
-for command in (cli_levels.align, cli_levels.ups, cli_levels.tauc, cli_levels.stack):
+for command in (cli_levels.align, cli_levels.levels, cli_levels.ups, cli_levels.tauc, cli_levels.stack):
     app.command()(command)
 
 

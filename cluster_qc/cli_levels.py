@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,6 +43,37 @@ def align(
     warn_of_newer_run(directory)
     print(alignment_text(alignment))
     if not alignment["agrees"]:
+        raise typer.Exit(1)
+
+
+def levels(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a run, finished or at its excited states.")
+    ],
+    continuum: Annotated[
+        float | None,
+        typer.Option(metavar="EPS", help="In a dielectric continuum of this relative permittivity, too."),
+    ] = None,
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="With an optimally tuned range-separated hybrid, too; long.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Compute finished steps again.")] = False,
+    scratch: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="For a large temporary file. Default: DIR/levels.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
+    """Ionization energy and electron affinity by total energies beside the orbital levels; run again to resume."""
+    from cluster_qc.report.text import levels_text
+    from cluster_qc.workflow.levels import run_levels
+
+    table = run_levels(
+        directory, permittivity=continuum, tuned=tuned, force=force, quiet=quiet, scratch=scratch
+    )
+    print(json.dumps(table, allow_nan=False) if as_json else levels_text(table))
+    if not table["converged"]:
+        print(f"not converged: see the warnings in {directory / 'levels.json'}", file=sys.stderr)
         raise typer.Exit(1)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -473,6 +474,36 @@ def test_align_with_a_spectrum(finished, spectra):
     assert "fitted from" in done.stdout
     both = cli("align", finished, "--ups", file, "--homo", "-6", cwd=spectra, check=2)
     assert "both given" in both.stderr
+
+
+def test_levels(finished, tmp_path):
+    """Once computed, then taken from its records; in the summary and on the page too."""
+    folder = shutil.copytree(finished, tmp_path / "out")
+    done = cli("levels", "out", "--continuum", "3", cwd=tmp_path, check=0)
+    assert "-IE" in done.stdout
+    assert "permittivity 3" in done.stdout
+    assert "cation: converged in" in done.stderr
+    again = cli("levels", "out", "--continuum", "3", "--json", "--quiet", cwd=tmp_path, check=0)
+    table = json.loads(again.stdout)
+    assert json.loads((folder / "summary.json").read_text())["levels_by_calculation"] == table
+    s1 = json.loads((folder / "summary.json").read_text())["singlets"][0]["energy_ev"]
+    values = {row["quantity"]: row["value_ev"] for row in table["rows"] if "vacuum" in row["calculation"]}
+    assert values["optical_gap"] == pytest.approx(s1)
+    assert values["exciton_binding"] == pytest.approx(values["fundamental_gap"] - s1)
+    assert "Levels by calculation" in (folder / "report.html").read_text()
+    # The run itself, given again, keeps the table.
+    shutil.copy(finished.parent / "water.xyz", tmp_path)
+    assert "-IE" in cli("run", "water.xyz", *SMALL, "-o", "out", cwd=tmp_path, check=0).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--continuum", "0.5"], "permittivity is 0.5"), (["--continuum", "nan"], "permittivity is nan")],
+)
+def test_bad_levels_are_refused(finished, options, message, tmp_path):
+    done = cli("levels", finished, *options, cwd=tmp_path, check=2)
+    assert message in done.stderr
+    assert not (finished / "levels").exists()
 
 
 def test_stack(finished, tmp_path):

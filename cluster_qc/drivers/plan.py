@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from cluster_qc.drivers import ri
+from cluster_qc.drivers.continuum import check_radii, surface_bytes
 from cluster_qc.drivers.memory import available_bytes
-from cluster_qc.drivers.mole import build_mole
+from cluster_qc.drivers.mole import build_mole, range_separation
 from cluster_qc.drivers.scf import GRID_SHARE
 from cluster_qc.drivers.tddft.tensors import required_bytes
 from cluster_qc.errors import InputError, ResourceError
@@ -36,6 +38,8 @@ _GRID_S = 5.8e-3  # of the ground state, for each atom and basis function
 _KERNEL_S = 1.1e-3  # of one spin's excited states, for each atom and basis function
 _ROOT_S = 1.6e-10  # of one pass over one root, for each fitting function kept and nocc nvir (nocc + nvir)
 _PASSES = {"fast": 1.0, "reference": 3.0}
+_TRIALS_OF_OMEGA = 10
+_ION_TIMES = 2.0  # of a closed shell's SCF: two spins
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod, free: in
     base = _BASE + 8.0 * _SCRATCH_MATRICES * nao**2 + (tensor if keep else 0)
     nocc = mole.nelectron // 2
     peak = base + ri.working_bytes(nao, naux, pairs, nocc)
-    seconds = _START_S + _EXCHANGE_S * naux * nao**2 * nocc + _GRID_S * cluster.natom * nao
+    seconds = _START_S + _scf_seconds(mole, naux)
     for method in states:
         if method.nstates is not None and method.nstates > nocc * (nao - nocc):
             raise InputError(
@@ -126,6 +130,46 @@ def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod, free: in
         one_pass = _ROOT_S * share * naux * active * virtual * (active + virtual)
         seconds += _KERNEL_S * cluster.natom * nao + _PASSES[method.route] * count * one_pass
     return Plan(nao, naux, tensor, not keep, float(np.ceil(peak)), free, seconds)
+
+
+def _scf_seconds(mole: Any, naux: int) -> float:
+    """Time of a closed shell's ground state with its integrals."""
+    nao, nocc = int(mole.nao), int(mole.nelectron) // 2
+    return _EXCHANGE_S * naux * nao**2 * nocc + _GRID_S * int(mole.natm) * nao
+
+
+def plan_levels(cluster: Cluster, methods: Sequence[DFTMethod], tuned: DFTMethod | None) -> Plan:
+    """Estimate disk, memory and time of the ions by each method, and of tuning the range separation of `tuned`.
+
+    One tensor serves all of it; a range-separated functional needs a second one, one at a time while it is tuned.
+    The time is that of several ground states, no run of this kind having been measured.
+    """
+    used = [*methods, *([tuned] if tuned else [])]
+    moles: list[Any] = [build_mole(cluster, method) for method in used]  # refuses what cannot be computed
+    mole = moles[0]
+    nao = int(mole.nao)
+    naux, pairs = ri.tensor_size(mole, used[0].auxiliary_basis)
+    free = available_bytes()
+    in_memory = on_disk = 0
+    for _ in range(1 + bool(range_separation(used[0])) + bool(tuned)):
+        double, keep = ri.storage(pairs * naux, free - in_memory)
+        size = pairs * naux * (8 if double else 4)
+        in_memory, on_disk = in_memory + size * keep, on_disk + size * (not keep)
+    peak = (
+        _BASE
+        + 2 * 8.0 * _SCRATCH_MATRICES * nao**2
+        + in_memory
+        + ri.working_bytes(nao, naux, pairs, int(mole.nelectron) // 2)
+    )
+    permittivities = {method.permittivity for method in methods} - {None}
+    if permittivities:
+        check_radii(mole)
+        peak += surface_bytes(mole, naux)
+    continuum = len(permittivities) * (1 + bool(tuned))
+    ions = 2 * (1 + continuum + _TRIALS_OF_OMEGA * bool(tuned))
+    shells = continuum + _TRIALS_OF_OMEGA * bool(tuned)
+    seconds = _START_S + (_ION_TIMES * ions + shells) * _scf_seconds(mole, naux)
+    return Plan(nao, naux, on_disk or in_memory, bool(on_disk), float(np.ceil(peak)), free, seconds)
 
 
 def batch_plan(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod) -> Plan:

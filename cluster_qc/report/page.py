@@ -32,9 +32,11 @@ from cluster_qc.report.values import (
     alignment_rows,
     percent,
     plain,
+    row_notes,
     rows,
     seconds,
     section,
+    tuning_sentence,
     warnings_of,
 )
 from cluster_qc.report.viewer import molecule_data
@@ -111,6 +113,12 @@ def write_page(
         ),
         Section(
             "alignment", "Measured", "Computed and measured", _with_notes(_alignment(summary, notes), notes)
+        ),
+        Section(
+            "calculated",
+            "By calculation",
+            "Levels by calculation",
+            _levels_by_calculation(section(summary, "levels_by_calculation")),
         ),
         Section("states", "States", "Vertical excitations", _with_notes(_states(summary, notes), notes)),
         Section("transitions", "Hole and electron", "Where hole and electron sit", _ntos(summary)),
@@ -254,6 +262,30 @@ def _alignment(summary: Mapping[str, Any], notes: Notes) -> str:
         + f"<p>{sentence}</p>"
         + "".join(f'<p class="soft">{escape(str(text))}</p>' for text in remarks if text)
     )
+
+
+def _levels_by_calculation(levels: Mapping[str, Any]) -> str:
+    if not levels:
+        return ""
+    notes = Notes({})
+    body = []
+    for row in rows(levels, "rows"):
+        letters = "".join(f"<sup>{notes.mark(text)}</sup> " for text in row_notes(row))
+        name = f"{escape(plain(row.get('name')))}, {escape(plain(row.get('calculation')))} {letters}"
+        compared = row.get("measured_ev") is not None
+        cells = [number(row.get("value_ev"), 2)]
+        cells += (
+            [number(row["measured_ev"], 2), number(row.get("deviation_ev"), 2, signed=True)]
+            if compared
+            else ["", ""]
+        )
+        body.append([name, *cells])
+    remarks = [f"! {warning}" for warning in levels.get("warnings") or []]
+    remarks += [tuning_sentence(levels)] if section(levels, "tuning") else []
+    remarks += [f"measured: {source}"] if (source := section(levels, "measured").get("source")) else []
+    html = table(["eV", "Computed", "Measured", "Difference"], body)
+    html += "".join(f'<p class="soft">{escape(text)}</p>' for text in remarks)
+    return _with_notes(html, notes)
 
 
 def _states(summary: Mapping[str, Any], notes: Notes) -> str:

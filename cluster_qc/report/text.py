@@ -12,10 +12,12 @@ from cluster_qc.report.values import (
     number,
     percent,
     plain,
+    row_notes,
     rows,
     seconds,
     section,
     shares_of,
+    tuning_sentence,
     warnings_of,
 )
 
@@ -51,6 +53,9 @@ def text_report(summary: Mapping[str, Any]) -> str:
             f"  {key.upper()} on {_shares(shares_of(shares, key))}" for key in ("homo", "lumo") if shares
         ]
     lines += _alignment(section(summary, "alignment"))
+    table = section(summary, "levels_by_calculation")
+    if table:
+        lines += ["", levels_text(table)]
     for title, key in (("Singlets", "singlets"), ("Triplets", "triplets")):
         lines += _states(title, rows(summary, key), notes)
     for label, nto in section(summary, "ntos").items():
@@ -105,6 +110,28 @@ def _alignment(alignment: Mapping[str, Any]) -> list[str]:
         f"difference {number(alignment.get('deviation_ev'), 2, signed=True)} "
         f"({verdict} within {number(alignment.get('tolerance_ev'), 2)})",
     ]
+
+
+def levels_text(table: Mapping[str, Any]) -> str:
+    """Write the table of `cluster-qc levels`: each level by each calculation, with what to mind about it below."""
+    listed = rows(table, "rows")
+    notes = Notes({})
+    width = max((len(str(row.get("calculation"))) for row in listed), default=0)
+    lines = [f"{'Levels (eV)':<13}{'':<{width}}{'computed':>9}{'measured':>9}{'diff.':>7}"]
+    shown = None
+    for row in listed:
+        first, shown = row.get("name") != shown, row.get("name")
+        cells = f"{number(row.get('value_ev'), 2):>9}"
+        if row.get("measured_ev") is not None:
+            cells += f"{number(row['measured_ev'], 2):>9}{number(row.get('deviation_ev'), 2, signed=True):>7}"
+        letters = "".join(notes.mark(text) for text in row_notes(row))
+        lines.append(f"{shown if first else '':<13}{row.get('calculation')!s:<{width}}{cells} [{letters}]")
+    source = section(table, "measured").get("source")
+    told = [f"measured: {source}"] if source else []
+    told += [tuning_sentence(table)] if section(table, "tuning") else []
+    told += [f"[{letter}] {text}" for text, letter in notes.used.items()]
+    told += [f"! {warning}" for warning in table.get("warnings") or []]
+    return "\n".join([*lines, *(fill(text, _WIDTH, subsequent_indent="    ") for text in told)])
 
 
 def _states(title: str, states: Sequence[Mapping[str, Any]], notes: Notes) -> list[str]:

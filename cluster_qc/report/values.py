@@ -25,7 +25,10 @@ class Notes:
 
     def letter(self, key: str) -> str:
         """Give the letter of the footnote that says why `key` is absent."""
-        text = self.reasons.get(key) or _REASONS.get(key) or "Not computed in this job."
+        return self.mark(self.reasons.get(key) or _REASONS.get(key) or "Not computed in this job.")
+
+    def mark(self, text: str) -> str:
+        """Give the letter of a footnote."""
         if text not in self.used:
             self.used[text] = _letters(len(self.used))
         return self.used[text]
@@ -104,6 +107,21 @@ def warnings_of(summary: Mapping[str, Any]) -> list[str]:
 def shares_of(entry: Mapping[str, Any], key: str) -> Mapping[str, float]:
     """Get shares by fragment under `key`, or by element under `key`_elements if there are no fragments."""
     return section(entry, key) or section(entry, f"{key}_elements")
+
+
+def row_notes(row: Mapping[str, Any]) -> list[str]:
+    """List what a row of the levels is, why it is empty, and what to mind about it."""
+    return [str(row[key]) for key in ("what", "reason", "caveat") if row.get(key)]
+
+
+def tuning_sentence(table: Mapping[str, Any]) -> str:
+    """Say in one sentence how the range separation of the levels was tuned."""
+    tuning = section(table, "tuning")
+    return (
+        f"tuned: omega {number(tuning.get('omega_per_bohr'), 4)} 1/bohr of {tuning.get('functional')} minimises "
+        "J = sqrt((HOMO + IE)^2 + (HOMO of the anion + EA)^2), which is left at "
+        f"{number(tuning.get('error_ev'), 3)} eV (10.1021/ja8087482)"
+    )
 
 
 def alignment_rows(summary: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]:

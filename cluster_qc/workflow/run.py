@@ -25,6 +25,7 @@ from cluster_qc.workflow.figures import (
     read_surfaces,
 )
 from cluster_qc.workflow.job import Job
+from cluster_qc.workflow.levels import stored_levels
 from cluster_qc.workflow.lock import folder_lock
 from cluster_qc.workflow.progress import DONE, NOT_CONVERGED, Monitor, monitor
 from cluster_qc.workflow.references import measured_cotton_signs, measured_homo
@@ -196,6 +197,7 @@ def conclude(
         "ntos": {},
         "cd": None,
         "alignment": parts.alignment_of(alignment),
+        "levels_by_calculation": stored_levels(job.directory, ground),
         "converged": ground.converged,
         "warnings": notes + parts.warnings_of(ground, list(states.values())),
         "reasons": {},

@@ -95,11 +95,12 @@ def run_status(folder: Path) -> RunStatus:
     if not log:
         return _without_log(folder, known)
     if end.startswith((DONE, NOT_CONVERGED)):
-        try:
-            timings = read_summary(folder).get("timings_s", {})
-        except StorageError as exc:
-            return RunStatus(**known, state="failed", message=exc.what)
-        known |= {"timings_s": timings, "step": None, "step_s": None}
+        if (folder / "summary.json").is_file():  # the folder of `levels` has none
+            try:
+                known["timings_s"] = read_summary(folder).get("timings_s", {})
+            except StorageError as exc:
+                return RunStatus(**known, state="failed", message=exc.what)
+        known |= {"step": None, "step_s": None}
         return RunStatus(**known, state="done" if end.startswith(DONE) else "not converged")
     known["batch_line"] = _batch_line(folder)
     if end.startswith(FAILED):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import shutil
@@ -39,20 +40,25 @@ class Steps:
     _tensors: dict[Any, Any] = field(default_factory=dict)
     _integrals: Any = None
 
-    def ground(self, cluster: Cluster, method: DFTMethod) -> GroundState:
-        """The ground state."""
+    def ground(
+        self, cluster: Cluster, method: DFTMethod, *, step: str = "scf", guess: GroundState | None = None
+    ) -> GroundState:
+        """The ground state; `step` is its name in the log and the timings, `guess` where it starts from."""
         path = store.record_path(self.folder, "scf", ground_hash(cluster, method))
         if not self.force and (found := store.find_ground(self.folder, cluster, method)):
-            self._reused(*found, path)
+            self._reused(step, *found, path)
             return found[0]
         from cluster_qc.drivers.scf import run_scf
 
-        checkpoint, begin = self._begin(path)
-        report = self.monitor.step("scf")
+        checkpoint, begin = self._begin(step, path)
+        report = self.monitor.step(step)
         with storage_errors(checkpoint):
             integrals = self._shared_integrals(cluster, method, report)
-            ground = run_scf(cluster, method, checkpoint=checkpoint, integrals=integrals, progress=report)
-        self._finish("scf", ground, checkpoint, begin)
+            ground = run_scf(
+                cluster, method, checkpoint=checkpoint, integrals=integrals, guess=guess, progress=report
+            )
+        gc.collect()  # PySCF's mean field refers to itself, and holds AO values that the next SCF has no memory beside
+        self._finish(step, ground, checkpoint, begin)
         return ground
 
     def states(self, ground: GroundState, method: TDDFTMethod) -> ExcitedStates:
@@ -61,13 +67,13 @@ class Steps:
         digest = states_hash(ground_hash(ground.cluster, ground.method), method)
         path = store.record_path(self.folder, step, digest)
         if not self.force and (found := store.find_states(self.folder, ground, method)):
-            self._reused(*found, path)
+            self._reused(step, *found, path)
             return found[0]
         if not self.force and path.exists():
             self.monitor.note(f"{step}: computed again, because the ground state that they stand on was")
         from cluster_qc.drivers.tddft import response_tensors, run_tddft
 
-        checkpoint, begin = self._begin(path)
+        checkpoint, begin = self._begin(step, path)
         report = self.monitor.step(step)
         # Singlets and triplets of one orbital window share their three-index tensors.
         window = (method.frozen_below, method.virtual_above, method.exchange_rank)
@@ -92,6 +98,11 @@ class Steps:
             self._integrals = TensorCache(mole, method, self._tensor_folder(), report)
         return self._integrals
 
+    def forget(self, omega: float) -> None:
+        """Free the tensor of a range separation that is not needed any more."""
+        if self._integrals is not None:
+            self._integrals.forget(omega)
+
     def release(self) -> None:
         """Free the tensors, in memory and on disk."""
         self._tensors.clear()
@@ -105,13 +116,13 @@ class Steps:
         owner = hashlib.sha256(os.fsencode(self.folder.absolute())).hexdigest()[:16]
         return self.scratch / f"cluster-qc-{owner}"
 
-    def _begin(self, path: Path) -> tuple[Path, float]:
+    def _begin(self, step: str, path: Path) -> tuple[Path, float]:
         store.refuse_newer(path)
         checkpoint = self._checkpoint(path)
         if self.force:
             checkpoint.unlink(missing_ok=True)
         if checkpoint.exists():
-            self.resumed_inside.append(path.name.rsplit("-", 1)[0])
+            self.resumed_inside.append(step)
         return checkpoint, time.perf_counter()
 
     def _finish(self, step: str, result: GroundState | ExcitedStates, checkpoint: Path, begin: float) -> None:
@@ -127,11 +138,9 @@ class Steps:
     def _checkpoint(self, path: Path) -> Path:
         return self.folder / f".checkpoint-{path.name}"
 
-    def _reused(self, result: GroundState | ExcitedStates, record: Record, path: Path) -> None:
-        self._checkpoint(path).unlink(
-            missing_ok=True
-        )  # of a run that was killed just before, or of a forced one
-        step = record.step
+    def _reused(self, step: str, result: GroundState | ExcitedStates, record: Record, path: Path) -> None:
+        # Of a run that was killed just before, or of a forced one.
+        self._checkpoint(path).unlink(missing_ok=True)
         self.timings_s[step] = record.wall_time_s
         self.records[step] = path.name
         self.peak_memory_gib = max(self.peak_memory_gib, record.scalars.get("peak_memory_gib", 0.0))

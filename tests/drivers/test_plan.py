@@ -10,7 +10,7 @@ import cluster_qc as cqc
 from cluster_qc.drivers import memory
 from cluster_qc.drivers import plan as plans
 from cluster_qc.drivers.memory import available_bytes
-from cluster_qc.drivers.plan import batch_plan, plan_job
+from cluster_qc.drivers.plan import batch_plan, plan_job, plan_levels
 from cluster_qc.errors import ResourceError
 from cluster_qc.units import angstrom
 
@@ -42,6 +42,23 @@ def test_larger_windows_and_more_states_need_more():
     )
     assert small < whole
     assert small < many
+
+
+def test_levels_of_96_atoms_fit_16_gib_and_need_more_with_more():
+    """Two spins, then a continuum, then a second tensor; the time is that of several ground states."""
+    cluster = cqc.read_xyz(MODELS / "cu2au2_r_btt.xyz")
+    polarised = replace(METHOD, permittivity=3.0)
+    tuned = replace(METHOD, functional="lc_wpbe")
+    plans_ = [
+        plan_levels(cluster, [METHOD], None),
+        plan_levels(cluster, [METHOD, polarised], None),
+        plan_levels(cluster, [METHOD, polarised], tuned),
+    ]
+    assert plan_job(cluster, METHOD).memory < plans_[0].memory < plans_[1].memory < 16 * 2**30
+    seconds = [plan_job(cluster, METHOD).seconds, *(plan.seconds for plan in plans_)]
+    assert seconds == sorted(seconds)
+    with pytest.raises(cqc.InputError, match="no range separation"):
+        plan_levels(cluster, [METHOD], replace(METHOD, omega=0.2))
 
 
 def test_refused_before_the_start(monkeypatch, tmp_path):

@@ -273,3 +273,40 @@ def test_a_missing_or_wrong_figure_is_refused(summary, tmp_path):
         page(summary, tmp_path, {"cd": tmp_path / "no.png"})
     with pytest.raises(StorageError):
         write_page(summary, tmp_path / "missing" / "page.html")
+
+
+def test_levels_by_calculation_in_text_and_page(summary, tmp_path):
+    row = {
+        "name": "-IE",
+        "what": "difference of <total> energies",
+        "calculation": "lc_wpbe/def2-svp, tuned omega 0.1988, permittivity 3",
+        "value_ev": -6.25,
+        "reason": None,
+        "measured_ev": -6.0,
+        "deviation_ev": -0.25,
+        "caveat": "mind this " * 20,
+    }
+    absent = row | {"value_ev": None, "deviation_ev": None, "reason": "the SCF did not converge"}
+    summary["levels_by_calculation"] = {
+        "rows": [row, absent],
+        "measured": {"homo_ev": -6.0, "source": "a film"},
+        "tuning": {"functional": "lc_wpbe", "omega_per_bohr": 0.1988, "error_ev": 0.012},
+        "warnings": ["no diffuse functions"],
+    }
+    text = text_report(summary)
+    write_page(summary, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    table = text[text.index("Levels (eV)    ") : text.index("Singlets")]
+    assert max(map(len, table.splitlines())) <= 100
+    for shown in (table, page):
+        for part in (
+            "\N{MINUS SIGN}6.25",
+            "\N{MINUS SIGN}0.25",
+            "\N{EN DASH}",
+            "did not converge",
+            "no diffuse",
+            "0.1988",
+            "a film",
+        ):
+            assert part in shown
+    assert "<total>" not in page
