@@ -16,7 +16,7 @@ import typer
 
 from cluster_qc import cli_jobs, cli_levels
 from cluster_qc.errors import ClusterQCError, InputError, StructureError
-from cluster_qc.workflow.stop import STOPPED, Stopped, stop_on_signals
+from cluster_qc.workflow.stop import STOPPED, Stopped, end_process, stop_on_signals
 
 INTERNAL_ERROR = 3
 INTERRUPTED = 130
@@ -393,7 +393,7 @@ def main() -> NoReturn:
         )
     if code == INTERRUPTED:  # typer turns KeyboardInterrupt into this
         _fail(f"interrupted{resumes}", INTERRUPTED)
-    sys.exit(code if isinstance(code, int) else 0)
+    end_process(code if isinstance(code, int) else 0)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -402,4 +402,4 @@ def _fail(message: str, code: int) -> NoReturn:
 
         traceback.print_exc()
     print(f"error: {message}", file=sys.stderr)
-    sys.exit(code)
+    end_process(code)

@@ -111,7 +111,7 @@ def energy(results):
 
 
 def test_every_combination_is_a_job_with_a_name_and_a_job_file_of_its_own(folder):
-    campaign = planned(folder, EIGHT.replace("h2.xyz", "*.xyz"))
+    campaign = planned(folder, EIGHT.replace('"h2.xyz"', f'"[hw]*.xyz", "{folder}/w*.xyz"'))
     names = [task.name for task in campaign.tasks]
     assert len(names) == len(set(names)) == 16
     assert names[:2] == ["h2_hf_sto-3g", "h2_hf_3-21g"]
@@ -138,6 +138,7 @@ def test_every_combination_is_a_job_with_a_name_and_a_job_file_of_its_own(folder
             r"campaign\.toml:3: unknown key method\.basiss",
         ),
         ('structures = ["none*.xyz"]\n', r"nothing is called none\*\.xyz"),
+        ('structures = [""]\n', "nothing is called"),
         ("structures = []\n", "no structures"),
         (
             'structures = ["h2.xyz"]\n[vary]\n"metod.basis" = ["x"]\n',
@@ -163,7 +164,7 @@ def test_a_wrong_file_is_refused_with_its_line(folder, text, message):
 def test_ligands_become_jobs_of_their_lowest_candidates(folder):
     text = SETTINGS + '[ligands]\ncore = "cu2au2"\nconformers = 1\nrelax = "none"\nstart_geometries = 1\n'
     text += '[ligands.smiles]\ntt = "S=C1NCCS1"\n'
-    campaign = planned(folder, text, planning=True)
+    campaign = planned(folder, text)
     (task,) = campaign.tasks
     assert task.name.startswith("tt_01")
     assert task.natom == 44
@@ -346,6 +347,21 @@ def test_a_job_that_is_killed_is_told_and_started_once_more(folder):
     assert "h2: lost" in told
     assert "started once more" in told
     assert [json.loads(path.read_text())["state"] for path in records(folder)] == ["lost", "done"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_driver_ends_with_its_jobs(folder, number, code):
+    write(folder, 'structures = ["h2.xyz"]\nmethod.basis = "sto-3g"\n' + SETTINGS)
+    driver = start(folder)
+    wait_until((folder / "out" / "h2" / "run.log").exists, "the run")
+    driver.send_signal(number)
+    _, told = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == code
+    assert "Traceback" not in told
+    wait_until(lambda: not alive(folder), "the end of the workers", patience_s=30)
+    assert records(folder) == []
+    _, (status,) = campaign_statuses(folder / "out")
+    assert status.state == "lost"
 
 
 def test_a_driver_that_finds_the_folder_in_use_or_no_campaign_refuses(folder):

@@ -161,14 +161,14 @@ def test_when_all_is_cancelled_only_the_missing_jobs_run_again(slurm, folder):
     assert {path: path.stat().st_ino for path in finished} == finished
     begun = starts(folder)
     assert {begun[path.parent.name] for path in finished} == {(1, 1)}
-    assert {ended for _, ended in begun.values()} == {1}
+    assert all(ended for _, ended in begun.values())
 
 
 def test_a_refusal_ends_the_driver_with_its_reason(slurm, folder):
     with open(folder / "site.toml", "a") as stream:
         stream.write('partition = "nowhere"\n')
     driver = start(folder)
-    _, told = driver.communicate()
+    _, told = driver.communicate(timeout=WATCHDOG_S)
     assert driver.returncode == 2
     assert "partition" in told
     assert "Traceback" not in told

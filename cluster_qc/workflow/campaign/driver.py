@@ -35,6 +35,7 @@ from cluster_qc.workflow.campaign.task import (
 from cluster_qc.workflow.lock import folder_lock
 from cluster_qc.workflow.progress import Monitor, monitor
 from cluster_qc.workflow.slurm import Site, engine_script, queued_jobs
+from cluster_qc.workflow.stop import ENGINE
 
 RUN = (sys.executable, "-P", "-m", "cluster_qc", "run")
 QUEUE = ".queue"
@@ -219,7 +220,8 @@ class _Engine:
     """executorlib behind a daemon thread.
 
     Its threads inherit being daemons: a driver that ends by an error, a signal or a dead scheduler thread is not held
-    back by threads that wait for jobs. An exception in any of them is kept, and ends the driver at its next `check`.
+    back by threads that wait for jobs (`end_process`). An exception in any of them is kept, and ends the driver at its
+    next `check`.
     """
 
     def __init__(self, campaign: Campaign, directory: Path) -> None:
@@ -231,7 +233,7 @@ class _Engine:
         self._probed = time.monotonic()
         self._hook = threading.excepthook
         threading.excepthook = self._keep
-        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=ENGINE, daemon=True)
         self._thread.start()
 
     def submit(self, task: Task, attempt: int) -> Future[None]:

@@ -211,7 +211,7 @@ def _combinations(varied: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any
 
 
 def _label(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _set(content: dict[str, Any], key: str, value: Any) -> None:
@@ -226,8 +226,13 @@ def _structures(
 ) -> tuple[list[Path], list[str]]:
     found: list[Path] = []
     for pattern in file.structures:
-        base, rest = (Path("/"), pattern[1:]) if pattern.startswith("/") else (path.parent, pattern)
-        matches = sorted(match.absolute() for match in base.glob(rest)) if rest else []
+        wanted = Path(pattern).expanduser()
+        base = Path(wanted.anchor) if wanted.is_absolute() else path.parent.absolute()
+        matches: list[Path] = []
+        if (base / wanted).is_file():
+            matches = [base / wanted]
+        elif wanted.name:
+            matches = sorted(base.glob(str(wanted.relative_to(wanted.anchor))))
         if not matches:
             raise InputError(
                 f"{path}: structures: nothing is called {pattern}",
@@ -270,7 +275,7 @@ def _candidates(
 
     warnings = []
     folder = folder_of(options)
-    if planning and not (folder / SUMMARY).is_file():
+    if planning and ligands.relax != "none" and not (folder / SUMMARY).is_file():
         options["relax"] = "none"
         folder = folder_of(options)
         warnings.append(
