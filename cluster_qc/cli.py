@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -19,6 +20,7 @@ from cluster_qc.errors import ClusterQCError, InputError, StructureError
 from cluster_qc.workflow.stop import STOPPED, Stopped, end_process, stop_on_signals
 
 INTERNAL_ERROR = 3
+_LEAST_MEMORY = 512 * 2**20
 INTERRUPTED = 130
 _RESUMES = "\n  fix: give the same command again; it resumes where it stopped"
 _FORCED = "\n  fix: give the same command without --force; it resumes, with what was computed anew so far"
@@ -365,6 +367,13 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that are no text
         sys.stdout.reconfigure(errors="backslashreplace")
     stop_on_signals()
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_MEMORY:  # OpenBLAS would ask for it again and again
+        _fail(
+            f"the memory limit of {limit / 2**20:.0f} MiB (ulimit -v) is too small to load the libraries\n"
+            "  fix: raise it to 4 GiB or more",
+            2,
+        )
     try:
         code = app(arguments, standalone_mode=False)
     except ClusterQCError as exc:

@@ -16,8 +16,7 @@ from cluster_qc.structure.ions import with_parts
 from cluster_qc.units import angstrom
 
 _LARGEST_FILE = 64 * 2**20
-MOST_ATOMS = 3000
-"""Of a molecule, and of a cell: far more than can be computed, few enough for matrices between all atoms."""
+_MOST_ATOMS = 3000  # far more than can be computed, few enough for matrices between all of them
 _FORMAT = (
     "an XYZ file has the number of atoms, a comment line, then one line 'Element x y z' (angstrom) per atom"
 )
@@ -163,11 +162,11 @@ def read_xyz(
         ) from None
     if natom < 1:
         raise _fail(path, 1, f"the number of atoms is {natom}")
-    if natom > MOST_ATOMS:
+    if natom > _MOST_ATOMS:
         raise _fail(
             path,
             1,
-            f"{natom} atoms are announced; a molecule may have {MOST_ATOMS}",
+            f"{natom} atoms are announced; a molecule may have {_MOST_ATOMS}",
             "cut a cluster out of it",
         )
     body = lines[2 : 2 + natom]

@@ -139,7 +139,7 @@ class Steps:
         return self.folder / f".checkpoint-{path.name}"
 
     def _reused(self, step: str, result: GroundState | ExcitedStates, record: Record, path: Path) -> None:
-        # Of a run that was killed just before, or of a forced one.
+        # A run may have been killed between its record and this, or have been a forced one.
         self._checkpoint(path).unlink(missing_ok=True)
         self.timings_s[step] = record.wall_time_s
         self.records[step] = path.name

@@ -8,6 +8,8 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -212,6 +214,16 @@ def test_memory_limit(zygote, tmp_path):
     assert not (folder / "out").exists()
 
 
+def test_memory_too_small_for_the_libraries():
+    command = f"ulimit -v 250000; exec {sys.executable} -m cluster_qc doctor"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: the memory limit of 244 MiB (ulimit -v) is too small to load the libraries\n"
+        "  fix: raise it to 4 GiB or more\n"
+    )
+
+
 # --- damaged ------------------------------------------------------------------------------------------------
 
 
@@ -296,7 +308,18 @@ def test_clock_that_jumps(zygote, quiet, copied):
 
 
 def test_killed_relaxation_goes_on_from_its_last_geometry(zygote, tmp_path):
-    command = ("build", "--core", "cu2au2", "--ligand", "S=CN", "--conformers", "1", "--quiet")
+    command = (
+        "build",
+        "--core",
+        "cu2au2",
+        "--ligand",
+        "S=CN",
+        "--conformers",
+        "1",
+        "--relax",
+        "full",
+        "--quiet",
+    )
     energies = []
     for name, kills in (("whole", ()), ("killed", ("step 12,",))):
         folder = tmp_path / name

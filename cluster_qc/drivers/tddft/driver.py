@@ -198,7 +198,7 @@ def run_tddft(
             checkpoint=saved_model.write,
         )
         start = (guess.u, guess.v)
-        del guess
+        del guess, saved_model
     stored = _KERNEL_SHARE * available_bytes()
     grid = kernel(grid_level, stored) if kernel_needed else None
     hartree = space.coulomb if method.spin == "singlet" else None
