@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from cluster_qc.files import storage_errors
 from cluster_qc.report.values import plain
 
 PLOTLY, MOLECULES, OWN = "plotly-basic.min.js", "3Dmol-min.js", "page.js"
+_LICENCES = {PLOTLY: "plotly-basic.LICENSE", MOLECULES: "3Dmol.LICENSE"}
 _BLACKOUT = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
 
@@ -59,13 +61,22 @@ def write_document(
         '<meta name="color-scheme" content="light dark">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>{escape(title)}</title><style>{(static / 'page.css').read_text(encoding='utf-8')}</style></head>\n"
-        f"<body>\n{body}\n"
+        f"<body>\n{body}\n{_licences(static, scripts)}\n"
         f'<script type="application/json" id="page-data">{script_json(data)}</script>\n'
         + "".join(f"<script>{source}</script>\n" for source in sources)
         + "</body></html>\n"
     )
     with storage_errors(path):
         Path(path).write_text(html, encoding="utf-8")
+
+
+def _licences(static: Traversable, scripts: Sequence[str]) -> str:
+    """Give the licences that the libraries ask to travel with them."""
+    texts = [(static / _LICENCES[name]).read_text(encoding="utf-8") for name in scripts if name in _LICENCES]
+    return (
+        "<footer><details><summary>Licences of plotly.js and 3Dmol.js, which draw this page</summary>"
+        f"<pre>{escape(chr(10).join(texts))}</pre></details></footer>"
+    )
 
 
 def script_json(data: Mapping[str, Any]) -> str:

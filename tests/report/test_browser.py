@@ -242,6 +242,33 @@ def test_orbitals_are_switched_and_turned(opened):
     assert viewer.get_attribute("data-orbital") == ""
 
 
+def test_a_finger_turns_the_molecule(opened):
+    browser = opened("page.html", 390, 844)
+    browser.execute_script("document.getElementById('viewer').scrollIntoView({block: 'center'})")
+    box = browser.find_element("id", "viewer").rect
+    x, y = box["x"] + 60, box["y"] - browser.execute_script("return scrollY") + 60
+    picture = "return document.querySelector('#viewer canvas').toDataURL()"
+    before = browser.execute_script(picture)
+    for kind, dx in (("touchStart", 0), ("touchMove", 40), ("touchMove", 90)):
+        browser.execute_cdp_cmd(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x + dx, "y": y}]}
+        )
+    browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert browser.execute_script(picture) != before
+
+
+def test_without_webgl_the_page_says_so(opened, browser):
+    broken = "HTMLCanvasElement.prototype.getContext = () => null"
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": broken})
+    try:
+        opened("page.html")
+        assert "no three-dimensional graphics" in browser.find_element("id", "viewer-caption").text
+        assert browser.find_elements("css selector", "#viewer, button[data-orbital]") == []
+        assert browser.find_elements("css selector", "#chart-cd svg")
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
 def test_charts_show_the_numbers_of_the_files(opened, folder):
     browser = opened("page.html")
     rows = list(csv.DictReader(io.StringIO((folder / "cd.csv").read_text())))

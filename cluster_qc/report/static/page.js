@@ -351,14 +351,20 @@
     };
   }
 
-  function noViewer(error) {
+  /** 3Dmol.js itself goes on without WebGL and draws nothing. */
+  function hasWebGL() {
+    const canvas = document.createElement("canvas");
+    return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
+  }
+
+  function noViewer() {
     byId("viewer").remove();
-    byId("viewer-caption").textContent = "This browser shows no three-dimensional graphics (WebGL): pictures below.";
     document.querySelectorAll("button[data-orbital]").forEach((button) => button.remove());
     byId("viewer-reset").remove();
     const stills = byId("stills");
     if (stills) stills.open = true;
-    console.warn(error);
+    byId("viewer-caption").textContent =
+      "This browser shows no three-dimensional graphics (WebGL)" + (stills ? ": pictures below." : ".");
   }
 
   document.querySelectorAll("table[data-sortable]").forEach(sortable);
@@ -374,11 +380,8 @@
   );
   let repaint = () => {};
   if (data.molecule) {
-    try {
-      repaint = viewer(data.molecule);
-    } catch (error) {
-      noViewer(error);
-    }
+    if (hasWebGL()) repaint = viewer(data.molecule);
+    else noViewer();
   }
   const redraw = () => {
     drawCharts();
