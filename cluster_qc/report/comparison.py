@@ -13,11 +13,14 @@ from cluster_qc.report.document import (
     OWN,
     PLOTLY,
     Section,
+    axis_buttons,
+    chart,
     csv_text,
     downloads,
     json_text,
     read_table,
     table,
+    warning_box,
     with_navigation,
     write_document,
 )
@@ -63,7 +66,12 @@ def write_comparison(jobs: Sequence[Job], path: str | Path) -> None:
     parts = [
         Section("numbers", "Numbers", "Key numbers", _numbers(names, summaries)),
         Section("spectra", "CD", "Circular dichroism", _cd(names, summaries, set(tables))),
-        Section("levels", "Levels", "Levels", _levels(columns)),
+        Section(
+            "levels",
+            "Levels",
+            "Levels",
+            chart("levels", "Orbital energies of all jobs in eV") if columns else "",
+        ),
         Section("method", "Method", "Method", _methods(names, summaries)),
         Section("data", "Data", "Data", _data(names, summaries, tables)),
     ]
@@ -96,8 +104,7 @@ def _warnings(names: Sequence[str], summaries: Sequence[Mapping[str, Any]]) -> s
     for having in dict.fromkeys(owners.values()):
         who = "All" if len(having) == len(names) else ", ".join(having)
         lines.append(f"{who}: {'; '.join(text for text, names_ in owners.items() if names_ == having)}")
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f'<div class="warnings" role="alert"><strong>Mind</strong><ul>{items}</ul></div>' if items else ""
+    return warning_box(lines)
 
 
 def _flat(method: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -190,12 +197,7 @@ def _compared(value: Any, first: Any, digits: int | None, differs: bool) -> str:
 def _cd(names: Sequence[str], summaries: Sequence[Mapping[str, Any]], drawn: set[str]) -> str:
     html = ""
     if drawn:
-        html += (
-            '<div class="buttons scripted" role="group" aria-label="Horizontal axis">'
-            '<button type="button" data-axis="nm" aria-pressed="true">nm</button>'
-            '<button type="button" data-axis="ev" aria-pressed="false">eV</button></div>'
-            '<div class="chart" id="chart-cd" role="img" aria-label="Circular dichroism of all jobs"></div>'
-        )
+        html += axis_buttons() + chart("cd", "Circular dichroism of all jobs")
     missing = [name for name in names if name not in drawn]
     if missing:
         html += f'<p class="soft">No curve: {escape(", ".join(missing))} (no cd.csv there).</p>'
@@ -211,12 +213,6 @@ def _cd(names: Sequence[str], summaries: Sequence[Mapping[str, Any]], drawn: set
             heads = ["\N{GREEK SMALL LETTER LAMDA} / nm", f"{_DELTA_EPSILON} / L mol⁻¹ cm⁻¹"]
             lists += f"<div><h3>{escape(name)}</h3>{table(heads, bands, remark)}</div>"
     return html + (f'<div class="row">{lists}</div>' if lists else "")
-
-
-def _levels(columns: Sequence[Mapping[str, Any]]) -> str:
-    if not columns:
-        return ""
-    return '<div class="chart" id="chart-levels" role="img" aria-label="Orbital energies of all jobs in eV"></div>'
 
 
 def _methods(names: Sequence[str], summaries: Sequence[Mapping[str, Any]]) -> str:

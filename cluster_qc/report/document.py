@@ -161,6 +161,26 @@ def with_navigation(sections: Iterable[Section], first: str = "") -> str:
     )
 
 
+def warning_box(texts: Sequence[str]) -> str:
+    """Write what a reader must know first."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f'<div class="warnings" role="alert"><strong>Mind</strong><ul>{items}</ul></div>' if items else ""
+
+
+def chart(name: str, label: str) -> str:
+    """Write the place of a chart that page.js draws; `label` says what it is to those who do not see it."""
+    return f'<div class="chart" id="chart-{name}" role="img" aria-label="{escape(label)}"></div>'
+
+
+def axis_buttons() -> str:
+    """Write the choice between wavelength and energy for all spectra of the page."""
+    return (
+        '<div class="buttons scripted" role="group" aria-label="Horizontal axis">'
+        '<button type="button" data-axis="nm" aria-pressed="true">nm</button>'
+        '<button type="button" data-axis="ev" aria-pressed="false">eV</button></div>'
+    )
+
+
 def pairs(mapping: Mapping[str, Any]) -> str:
     """Write a table of names and values, and one for each mapping inside."""
     single = {key: value for key, value in mapping.items() if not (isinstance(value, Mapping) and value)}

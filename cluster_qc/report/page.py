@@ -10,27 +10,35 @@ from typing import Any
 
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
-from cluster_qc.plotting.molecule import element_colour
-from cluster_qc.report import charts, values
+from cluster_qc.report import charts
 from cluster_qc.report.document import (
     MOLECULES,
     OWN,
     PLOTLY,
     Section,
+    axis_buttons,
+    chart,
     csv_text,
     downloads,
     json_text,
     pairs,
     read_table,
     table,
+    warning_box,
     with_navigation,
     write_document,
 )
+from cluster_qc.report.tables import (
+    number,
+    share_tables,
+    states_html,
+    transitions_html,
+    value_html,
+    with_notes,
+)
 from cluster_qc.report.values import (
-    ABSENT,
     Notes,
     alignment_rows,
-    percent,
     plain,
     row_notes,
     rows,
@@ -39,7 +47,7 @@ from cluster_qc.report.values import (
     tuning_sentence,
     warnings_of,
 )
-from cluster_qc.report.viewer import molecule_data
+from cluster_qc.report.viewer import molecule_data, viewer_html
 from cluster_qc.structure.xyz import xyz_text
 
 _CAPTIONS = {
@@ -52,7 +60,6 @@ _CAPTIONS = {
 _CHARTED = ("levels", "cd", "absorption")
 _LAMBDA = "\N{GREEK SMALL LETTER LAMDA}"
 _DELTA_EPSILON = "\N{GREEK CAPITAL LETTER DELTA}\N{GREEK SMALL LETTER EPSILON}"
-_CGS = "10⁻⁴⁰ esu² cm²"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -98,6 +105,8 @@ def write_page(
         charts.spectrum(summary, name, tables[name][1]) for name in ("cd", "absorption") if name in tables
     ]
     levels = charts.levels([("computed", summary)])
+    stills = "".join(html for name, html in pictures.items() if name not in _CHARTED)
+    stills = f'<div class="pictures">{stills}</div>' if stills else ""
     notes = Notes(section(summary, "reasons"))
     structure = section(summary, "structure")
     title = str(summary.get("name") or structure.get("formula") or "Cluster")
@@ -106,13 +115,13 @@ def write_page(
             "orbitals",
             "Orbitals",
             "Structure and orbitals",
-            _orbitals(summary, pictures, cluster, surfaces or {}),
+            viewer_html(cluster, surfaces or {}, stills, summary),
         ),
         Section(
-            "levels", "Levels", "Levels", _with_notes(_levels(summary, pictures, notes, bool(levels)), notes)
+            "levels", "Levels", "Levels", with_notes(_levels(summary, pictures, notes, bool(levels)), notes)
         ),
         Section(
-            "alignment", "Measured", "Computed and measured", _with_notes(_alignment(summary, notes), notes)
+            "alignment", "Measured", "Computed and measured", with_notes(_alignment(summary, notes), notes)
         ),
         Section(
             "calculated",
@@ -120,8 +129,8 @@ def write_page(
             "Levels by calculation",
             _levels_by_calculation(section(summary, "levels_by_calculation")),
         ),
-        Section("states", "States", "Vertical excitations", _with_notes(_states(summary, notes), notes)),
-        Section("transitions", "Hole and electron", "Where hole and electron sit", _ntos(summary)),
+        Section("states", "States", "Vertical excitations", with_notes(states_html(summary, notes), notes)),
+        Section("transitions", "Hole and electron", "Where hole and electron sit", transitions_html(summary)),
         Section("spectra", "Spectra", "Circular dichroism and absorption", _cd(summary, pictures, spectra)),
         Section("structure", "Structure", "Structure", _structure(structure, cluster)),
         Section("method", "Method", "Method", _method(summary)),
@@ -134,7 +143,12 @@ def write_page(
             _data(summary, cluster, {name: text for name, (text, _) in tables.items()}),
         ),
     ]
-    body = [f"<header><h1>{escape(title)}</h1>", _subtitle(structure), "</header>", _warnings(summary)]
+    body = [
+        f"<header><h1>{escape(title)}</h1>",
+        _subtitle(structure),
+        "</header>",
+        warning_box(warnings_of(summary)),
+    ]
     body.append(with_navigation(parts, _tiles(_glance(summary))))
     write_document(
         path,
@@ -148,11 +162,6 @@ def write_page(
         },
         [PLOTLY, MOLECULES, OWN] if cluster is not None else [PLOTLY, OWN],
     )
-
-
-def number(value: Any, digits: int = 3, *, signed: bool = False) -> str:
-    """Write a number as HTML; a summary from elsewhere may hold a text in its place."""
-    return escape(values.number(value, digits, signed=signed))
 
 
 def _embedded(name: str, file: Path) -> str:
@@ -184,12 +193,6 @@ def _subtitle(structure: Mapping[str, Any]) -> str:
     return f'<p class="soft">{escape(", ".join(facts))}</p>' if facts else ""
 
 
-def _warnings(summary: Mapping[str, Any]) -> str:
-    found = warnings_of(summary)
-    items = "".join(f"<li>{escape(text)}</li>" for text in found)
-    return f'<div class="warnings" role="alert"><strong>Mind</strong><ul>{items}</ul></div>' if found else ""
-
-
 def _glance(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Name, value and remark of the numbers that everybody asks for; those that exist."""
     levels = section(summary, "levels")
@@ -218,14 +221,14 @@ def _levels(summary: Mapping[str, Any], pictures: Mapping[str, str], notes: Note
     levels = section(summary, "levels")
     if not levels:
         return ""
-    cells = [[_value(levels, key, notes, 2) for key in ("homo_ev", "lumo_ev", "gap_ev")]]
+    cells = [[value_html(levels, key, notes, 2) for key in ("homo_ev", "lumo_ev", "gap_ev")]]
     shares = section(levels, "shares")
     return (
         '<div class="side"><div>'
         + _chart("levels", "Orbital energies around the gap in eV", charted, pictures)
         + "</div><div>"
         + table(["HOMO / eV", "LUMO / eV", "Gap / eV"], cells)
-        + (_share_tables(shares, ("homo", "lumo"), ("HOMO", "LUMO")) if shares else "")
+        + (share_tables(shares, ("homo", "lumo"), ("HOMO", "LUMO")) if shares else "")
         + "</div></div>"
     )
 
@@ -236,7 +239,7 @@ def _chart(name: str, label: str, drawn: bool, pictures: Mapping[str, str]) -> s
     if not drawn:
         return picture
     instead = f"<noscript>{picture}</noscript>" if picture else ""
-    return f'<div class="chart" id="chart-{name}" role="img" aria-label="{escape(label)}"></div>{instead}'
+    return chart(name, label) + instead
 
 
 def _alignment(summary: Mapping[str, Any], notes: Notes) -> str:
@@ -247,7 +250,7 @@ def _alignment(summary: Mapping[str, Any], notes: Notes) -> str:
     for name, computed, measured in alignment_rows(summary):
         if measured and alignment.get(measured) is None and computed and measured not in alignment:
             measured = None
-        cells = [_value(alignment, key, notes, 2) if key else "" for key in (computed, measured)]
+        cells = [value_html(alignment, key, notes, 2) if key else "" for key in (computed, measured)]
         body.append([escape(name), *cells])
     agrees = alignment.get("agrees")
     verdict = "is not compared" if agrees is None else "agrees" if agrees else "disagrees"
@@ -285,90 +288,13 @@ def _levels_by_calculation(levels: Mapping[str, Any]) -> str:
     remarks += [f"measured: {source}"] if (source := section(levels, "measured").get("source")) else []
     html = table(["eV", "Computed", "Measured", "Difference"], body)
     html += "".join(f'<p class="soft">{escape(text)}</p>' for text in remarks)
-    return _with_notes(html, notes)
-
-
-def _states(summary: Mapping[str, Any], notes: Notes) -> str:
-    html = ""
-    for title, key in (("Singlets", "singlets"), ("Triplets", "triplets")):
-        states = rows(summary, key)
-        if not states:
-            continue
-        heads = ["State", "E / eV", "\N{PLUS-MINUS SIGN} / eV", f"{_LAMBDA} / nm"]
-        columns = [("energy_ev", 3, False), ("error_estimate_ev", 4, False), ("wavelength_nm", 1, False)]
-        caption = f"{len(states)} state{'s' if len(states) > 1 else ''}. "
-        if key == "singlets":
-            heads += ["f", "R len", "R vel"]
-            columns += [
-                ("oscillator_strength", 4, False),
-                ("rotatory_strength_length_cgs", 2, True),
-                ("rotatory_strength_velocity_cgs", 2, True),
-            ]
-            caption += f"R: rotatory strength in length and velocity gauge, {_CGS}. "
-        routes = dict.fromkeys(str(state["route"]) for state in states if state.get("route"))
-        if len(routes) > 1:
-            heads.append("Route")
-        elif routes:
-            caption += f"Route: {next(iter(routes))}."
-        body = []
-        for index, state in enumerate(states, 1):
-            cells: list[str | tuple[str, Any]] = [(escape(str(state.get("label", ""))), index)]
-            cells += [
-                (_value(state, column, notes, digits, signed), state.get(column))
-                for column, digits, signed in columns
-            ]
-            if len(routes) > 1:
-                cells.append((escape(plain(state.get("route"))), state.get("route")))
-            body.append(cells)
-        html += f"<div><h3>{title}</h3>" + table(heads, body, caption, "states", key) + "</div>"
-    return f'<div class="row">{html}</div>' if html else ""
-
-
-def _ntos(summary: Mapping[str, Any]) -> str:
-    html = ""
-    for label, nto in section(summary, "ntos").items():
-        if not isinstance(nto, Mapping):
-            continue
-        weights = nto.get("weights") or []
-        facts = [f"NTO weights {', '.join(number(w, 2) for w in weights[:4])}"] if weights else []
-        if nto.get("homo_lumo_weight") is not None:
-            facts.append(f"HOMO\N{RIGHTWARDS ARROW}LUMO {percent(nto['homo_lumo_weight'])}")
-        html += (
-            f"<div><h3>{escape(str(label))}: {escape(plain(nto.get('character')))}</h3>"
-            f'<p class="soft">{escape("; ".join(facts))}</p>'
-            + _share_tables(nto, ("hole", "electron"), ("Hole", "Electron"))
-            + "</div>"
-        )
-    intro = '<p class="soft">Loewdin shares over all natural transition orbital pairs with their weights.</p>'
-    return f'{intro}<div class="columns">{html}</div>' if html else ""
-
-
-def _share_tables(entry: Mapping[str, Any], keys: tuple[str, str], heads: tuple[str, str]) -> str:
-    """Draw bars of two sets of shares side by side, by fragment and then by element."""
-    html = ""
-    for suffix, title in (("", "Fragment"), ("_elements", "Element")):
-        first, second = (section(entry, key + suffix) for key in keys)
-        if first or second:
-            body = [
-                [escape(str(name)), _bar(first.get(name), "hole"), _bar(second.get(name), "electron")]
-                for name in dict.fromkeys([*first, *second])
-            ]
-            html += table([title, *heads], body, style="bars")
-    return html
-
-
-def _bar(share: Any, colour: str) -> str:
-    width = 0.0 if share is None else max(0.0, min(1.0, float(share)))
-    return (
-        f'<span class="n">{percent(share)}</span>'
-        f'<span class="bar {colour}" style="width:calc({width:.3f} * (100% - 4em))"></span>'
-    )
+    return with_notes(html, notes)
 
 
 def _cd(summary: Mapping[str, Any], pictures: Mapping[str, str], spectra: Iterable[Mapping[str, Any]]) -> str:
     cd = section(summary, "cd")
     drawn = {spectrum["name"] for spectrum in spectra}
-    html = _axis_buttons() if drawn else ""
+    html = axis_buttons() if drawn else ""
     html += _chart("cd", "Circular dichroism against wavelength", "cd" in drawn, pictures)
     html += _chart("absorption", "Absorption against wavelength", "absorption" in drawn, pictures)
     bands = [
@@ -398,75 +324,6 @@ def _cd(summary: Mapping[str, Any], pictures: Mapping[str, str], spectra: Iterab
         facts.append(f"Rotatory strengths in {cd['gauge']} gauge")
     facts += [str(remark)[:1].upper() + str(remark)[1:] for remark in cd.get("remarks") or []]
     return html + "".join(f'<p class="soft">{escape(fact)}</p>' for fact in facts)
-
-
-def _axis_buttons() -> str:
-    return (
-        '<div class="buttons scripted" role="group" aria-label="Horizontal axis">'
-        '<button type="button" data-axis="nm" aria-pressed="true">nm</button>'
-        '<button type="button" data-axis="ev" aria-pressed="false">eV</button></div>'
-    )
-
-
-def _orbitals(
-    summary: Mapping[str, Any],
-    pictures: Mapping[str, str],
-    cluster: Cluster | None,
-    surfaces: Mapping[str, Any],
-) -> str:
-    stills = "".join(html for name, html in pictures.items() if name not in _CHARTED)
-    stills = f'<div class="pictures">{stills}</div>' if stills else ""
-    if cluster is None:
-        return stills
-    html = ""
-    if surfaces:
-        captions = {"": "Structure"} | {name: orbital_caption(name, summary) for name in surfaces}
-        buttons = "".join(
-            f'<button type="button" data-orbital="{escape(name)}" data-caption="{escape(caption)}" '
-            f'aria-pressed="{"false" if name else "true"}">{escape(_button(name))}</button>'
-            for name, caption in captions.items()
-        )
-        html += f'<div class="buttons scripted" role="group" aria-label="Orbital">{buttons}</div>'
-    html += (
-        '<div id="viewer" class="scripted" tabindex="0" role="img" aria-label="The molecule in three dimensions; arrow '
-        'keys turn it, plus and minus zoom"></div><p id="viewer-caption" class="soft scripted" aria-live="polite">'
-        f"{escape(cluster.formula)}</p>{_legend(cluster)}"
-    )
-    if not surfaces:
-        html += (
-            '<p class="soft">No orbital surfaces: this run has none, or the extra "pictures" (pyvista), which makes '
-            "them, was not installed.</p>"
-        )
-    if stills:
-        html += f'<details id="stills"><summary>Pictures</summary>{stills}</details>'
-    return html + "<noscript><p>The molecule is turned by a script, which is off.</p></noscript>"
-
-
-def _legend(cluster: Cluster) -> str:
-    dots = "".join(
-        f'<span><i style="background:{element_colour(symbol)}"></i>{escape(symbol)}</span>'
-        for symbol in dict.fromkeys(cluster.symbols)
-    )
-    return (
-        f'<p class="legend soft scripted">{dots}<span>dashed: metal-metal contact</span></p>'
-        '<div class="buttons scripted"><button type="button" id="viewer-reset">Reset view</button></div>'
-    )
-
-
-def _button(name: str) -> str:
-    state, _, kind = name.partition("_")
-    return f"{state.upper()} {kind}".strip() if name else "Structure"
-
-
-def orbital_caption(name: str, summary: Mapping[str, Any]) -> str:
-    """Say what an orbital is: its energy, or the weight of its pair in the state."""
-    state, _, kind = name.partition("_")
-    label = state.upper()
-    if not kind:
-        energy = section(summary, "levels").get(f"{state}_ev")
-        return label if energy is None else f"{label}, {number(energy, 2)} eV"
-    weights = section(section(summary, "ntos"), label).get("weights") or [None]
-    return f"{label}, {kind} of the leading natural transition orbital pair, weight {number(weights[0], 2)}"
 
 
 def _method(summary: Mapping[str, Any]) -> str:
@@ -513,24 +370,6 @@ def _data(summary: Mapping[str, Any], cluster: Cluster | None, curves: Mapping[s
     if cluster is not None:
         contents["structure.xyz"] = xyz_text(cluster)
     return "<p>Every number of this page, saved from the page itself:</p>" + downloads(contents)
-
-
-def _with_notes(html: str, notes: Notes) -> str:
-    """Put the footnotes that a section refers to below it."""
-    lines = "".join(
-        f"<div><sup>{letter}</sup> {escape(text)}</div>"
-        for text, letter in notes.used.items()
-        if f"<sup>{letter}</sup>" in html
-    )
-    return html + (f'<div class="notes">{lines}</div>' if lines else "")
-
-
-def _value(entry: Mapping[str, Any], key: str, notes: Notes, digits: int = 3, signed: bool = False) -> str:
-    """Write a number; an absent one as a dash with its footnote."""
-    value = entry.get(key)
-    if value is None:
-        return f"{ABSENT}<sup>{notes.letter(key)}</sup>"
-    return number(value, digits, signed=signed)
 
 
 def _tiles(items: Iterable[tuple[str, str, str]]) -> str:

@@ -1,9 +1,10 @@
-"""What the page's viewer shows: atoms, bonds, contacts and orbital surfaces, as JSON values; lengths in angstrom."""
+"""The molecule that is turned: its place on the page, and as JSON values atoms, bonds and surfaces in angstrom."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from cluster_qc.model import Cluster
 from cluster_qc.model.volume import Mesh, OrbitalSurface
 from cluster_qc.plotting.molecule import BALL, covalent_radius, element_colour, neighbours
 from cluster_qc.plotting.orbitals import PHASES
+from cluster_qc.report.values import number, section
 from cluster_qc.units import angstrom
 
 _LARGEST = 65_535  # of the unsigned 16-bit numbers that vertices and triangles are packed in
@@ -88,3 +90,60 @@ def _packed(mesh: Mesh) -> dict[str, Any]:
 
 def _base64(values: Any) -> str:
     return base64.b64encode(np.asarray(values).astype("<u2").tobytes()).decode("ascii")
+
+
+def viewer_html(
+    cluster: Cluster | None, surfaces: Mapping[str, Any], stills: str, summary: Mapping[str, Any]
+) -> str:
+    """Write the place where the molecule is turned, its buttons, and the pictures (HTML) for those who cannot."""
+    if cluster is None:
+        return stills
+    html = ""
+    if surfaces:
+        captions = {"": "Structure"} | {name: _caption(name, summary) for name in surfaces}
+        buttons = "".join(
+            f'<button type="button" data-orbital="{escape(name)}" data-caption="{escape(caption)}" '
+            f'aria-pressed="{"false" if name else "true"}">{escape(_button(name))}</button>'
+            for name, caption in captions.items()
+        )
+        html += f'<div class="buttons scripted" role="group" aria-label="Orbital">{buttons}</div>'
+    html += (
+        '<div id="viewer" class="scripted" tabindex="0" role="img" aria-label="The molecule in three dimensions; arrow '
+        'keys turn it, plus and minus zoom"></div><p id="viewer-caption" class="soft scripted" aria-live="polite">'
+        f"{escape(cluster.formula)}</p>{_legend(cluster)}"
+    )
+    if not surfaces:
+        html += (
+            '<p class="soft">No orbital surfaces: this run has none, or the extra "pictures" (pyvista), which makes '
+            "them, was not installed.</p>"
+        )
+    if stills:
+        html += f'<details id="stills"><summary>Pictures</summary>{stills}</details>'
+    return html + "<noscript><p>The molecule is turned by a script, which is off.</p></noscript>"
+
+
+def _legend(cluster: Cluster) -> str:
+    dots = "".join(
+        f'<span><i style="background:{element_colour(symbol)}"></i>{escape(symbol)}</span>'
+        for symbol in dict.fromkeys(cluster.symbols)
+    )
+    return (
+        f'<p class="legend soft scripted">{dots}<span>dashed: metal-metal contact</span></p>'
+        '<div class="buttons scripted"><button type="button" id="viewer-reset">Reset view</button></div>'
+    )
+
+
+def _button(name: str) -> str:
+    state, _, kind = name.partition("_")
+    return f"{state.upper()} {kind}".strip() if name else "Structure"
+
+
+def _caption(name: str, summary: Mapping[str, Any]) -> str:
+    """Say what an orbital is: its energy, or the weight of its pair in the state."""
+    state, _, kind = name.partition("_")
+    label = state.upper()
+    if not kind:
+        energy = section(summary, "levels").get(f"{state}_ev")
+        return label if energy is None else f"{label}, {number(energy, 2)} eV"
+    weights = section(section(summary, "ntos"), label).get("weights") or [None]
+    return f"{label}, {kind} of the leading natural transition orbital pair, weight {number(weights[0], 2)}"

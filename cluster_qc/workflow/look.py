@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from contextlib import suppress
@@ -222,16 +223,18 @@ def rewrite_page(directory: Path) -> Path:
     from cluster_qc.structure.xyz import read_xyz
 
     summary = read_summary(directory)
-    structure = directory / "structure.xyz"
+    structure, coordinates = summary.get("structure") or {}, directory / "structure.xyz"
+    cluster = None
+    if coordinates.is_file():
+        cluster = read_xyz(coordinates, int(structure.get("charge") or 0), name=str(summary.get("name")))
+        cluster = dataclasses.replace(cluster, source=str(structure.get("source") or cluster.source))
     figures = {path.stem: path for path in sorted((directory / "figures").glob("*.png"))}
     with summary_errors(directory), replaced(directory / "report.html") as temporary:
         write_page(
             summary,
             temporary,
             figures,
-            read_xyz(structure, int(summary.get("structure", {}).get("charge") or 0))
-            if structure.is_file()
-            else None,
+            cluster,
             curves={
                 name: directory / f"{name}.csv" for name in CURVES if (directory / f"{name}.csv").is_file()
             },
