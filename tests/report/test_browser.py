@@ -289,6 +289,27 @@ def test_charts_show_the_numbers_of_the_files(opened, folder):
     assert "HOMO" in browser.find_element("id", "chart-levels").text
 
 
+def test_a_dark_page_prints_dark_on_white(opened, browser):
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    ink = "return document.getElementById('chart-cd').layout.font.color"
+    try:
+        opened("page.html")
+        on_screen = browser.execute_script(ink)
+        browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+        on_paper = browser.execute_script(ink)
+        browser.execute_script("dispatchEvent(new Event('afterprint'))")
+        assert browser.execute_script(ink) == on_screen
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert brightness(on_screen) > 200
+    assert brightness(on_paper) < 60
+
+
+def brightness(colour):
+    return max(bytes.fromhex(colour.removeprefix("#")))
+
+
 def test_downloads_hold_what_the_page_was_made_of(opened, folder):
     browser = opened("page.html")
     links = {
