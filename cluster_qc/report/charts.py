@@ -7,6 +7,7 @@ from typing import Any
 
 from cluster_qc.report.values import rows, section
 
+_AROUND_EV = 3.0  # how far from HOMO and LUMO the other levels are drawn
 _VALUE = {"cd": "delta_epsilon_lmolcm", "absorption": "epsilon_lmolcm"}
 
 
@@ -56,12 +57,17 @@ def levels(jobs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]
     for label, summary in jobs:
         entry = section(summary, "levels")
         named = {name: entry.get(f"{name.lower()}_ev") for name in ("HOMO", "LUMO")}
-        if any(value is not None for value in named.values()):
+        edges = [value for value in named.values() if value is not None]
+        if edges:
             columns.append(
                 {
                     "label": label,
                     "named": {name: value for name, value in named.items() if value is not None},
-                    "others": [*(entry.get("occupied_ev") or []), *(entry.get("virtual_ev") or [])],
+                    "others": [
+                        energy
+                        for energy in [*(entry.get("occupied_ev") or []), *(entry.get("virtual_ev") or [])]
+                        if min(edges) - _AROUND_EV <= energy <= max(edges) + _AROUND_EV
+                    ],
                 }
             )
         alignment = section(summary, "alignment")

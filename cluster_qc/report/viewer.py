@@ -127,8 +127,10 @@ def _legend(cluster: Cluster) -> str:
         f'<span><i style="background:{element_colour(symbol)}"></i>{escape(symbol)}</span>'
         for symbol in dict.fromkeys(cluster.symbols)
     )
+    if neighbours(cluster)[1]:
+        dots += "<span>dashed: metal-metal contact</span>"
     return (
-        f'<p class="legend soft scripted">{dots}<span>dashed: metal-metal contact</span></p>'
+        f'<p class="legend soft scripted">{dots}</p>'
         '<div class="buttons scripted"><button type="button" id="viewer-reset">Reset view</button></div>'
     )
 

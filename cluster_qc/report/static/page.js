@@ -166,7 +166,7 @@
       margin: { l: 58, r: sticks.length ? 58 : 16, t: 40, b: 46 },
       xaxis: {
         title: { text: axis === "nm" ? "wavelength / nm" : "energy / eV" }, range: across,
-        zeroline: false,
+        zeroline: false, hoverformat: axis === "nm" ? ".0f" : ".2f",
       },
       yaxis: { title: { text: title }, range: left },
       yaxis2: sticks.length
@@ -252,7 +252,7 @@
 
   function viewer(molecule) {
     const place = byId("viewer");
-    const scene = $3Dmol.createViewer(place, { backgroundColor: colour("paper"), disableFog: true, antialias: true });
+    const scene = $3Dmol.createViewer(place, { backgroundColor: colour("paper"), disableFog: true, antialias: true, minimumZoomToDistance: 3 });
     const model = scene.addModel();
     const { symbols, positions, bonds, contacts } = molecule;
     const partners = symbols.map(() => []);
