@@ -39,7 +39,7 @@ def enclosing_isovalue(volume: Volume, share: float) -> float:
     return float(np.sqrt(density[np.searchsorted(enclosed, share * enclosed[-1])]))
 
 
-def orbital_surface(volume: Volume, *, share: float = 0.7, triangles: int = 9000) -> OrbitalSurface:
+def orbital_surface(volume: Volume, *, share: float = 0.7, triangles: int = 12_000) -> OrbitalSurface:
     """Find the surfaces that `plot_orbital` draws, with about as many triangles as asked for; renders nothing.
 
     Raises

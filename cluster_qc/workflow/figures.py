@@ -24,7 +24,7 @@ from cluster_qc.workflow.progress import Report
 PICTURES = (".png", ".svg", ".pdf")
 SURFACES = "surfaces.json"
 _MADE_OF = ".made-of.json"
-_SPACING, _MARGIN = 0.45, 5.0  # bohr, of the grid on which surfaces are found: lobes of 70 % lie well inside
+_SPACING, _MARGIN = 0.4, 5.0  # bohr, of the grid on which surfaces are found: lobes of 70 % lie well inside
 
 
 def need_picture(path: Path) -> None:
