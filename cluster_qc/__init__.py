@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         simulate_cd,
         write_spectrum_csv,
     )
-    from cluster_qc.analysis.tauc import read_tauc
+    from cluster_qc.analysis.tauc_reading import read_tauc
     from cluster_qc.analysis.tuning import tune_range_separation
     from cluster_qc.analysis.ups_reading import read_ups, read_ups_spectrum
     from cluster_qc.drivers.nto import natural_transition_orbitals
@@ -104,7 +104,7 @@ _HOMES = {
     "analysis.rotatory": ("dissymmetry_factors", "rotatory_strengths"),
     "analysis.rotatory_parts": ("RotatoryParts", "rotatory_parts"),
     "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
-    "analysis.tauc": ("read_tauc",),
+    "analysis.tauc_reading": ("read_tauc",),
     "analysis.tuning": ("tune_range_separation",),
     "analysis.ups_reading": ("read_ups", "read_ups_spectrum"),
     "drivers.nto": ("natural_transition_orbitals",),

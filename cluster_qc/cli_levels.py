@@ -18,6 +18,15 @@ PhotonEnergy = Annotated[
 Bias = Annotated[
     float, typer.Option(metavar="V", help="Voltage on the sample that is still in the energies, e.g. -5.")
 ]
+Axis = Annotated[
+    Literal["binding", "kinetic"] | None,
+    typer.Option(metavar="binding|kinetic", help="Kind of energy. Default: as the header says."),
+]
+Fermi = Annotated[
+    float | None,
+    typer.Option(metavar="EV", help="Fermi edge on the file's axis. Default: 0, or hv if kinetic."),
+]
+Block = Annotated[str | None, typer.Option(metavar="NAME", help="Name or number of a block of a VAMAS file.")]
 Figure = Annotated[Path | None, typer.Option("-o", "--output", metavar="FIGURE.png", help="Draw the fits.")]
 
 
@@ -32,13 +41,23 @@ def align(
     ] = None,
     photon_energy: PhotonEnergy = None,
     bias: Bias = 0.0,
+    axis: Axis = None,
+    fermi: Fermi = None,
+    block: Block = None,
 ) -> None:
     """Hold the computed HOMO against a measured one; exit code 1 if they disagree."""
     from cluster_qc.workflow.look import align_run, alignment_text
     from cluster_qc.workflow.measured import homo_from_ups
     from cluster_qc.workflow.status import warn_of_newer_run
 
-    spectrum = homo_from_ups(ups_file, homo, photon_energy_ev=photon_energy, bias_v=bias)
+    told = {
+        "photon_energy_ev": photon_energy,
+        "bias_v": bias,
+        "axis": axis,
+        "fermi_ev": fermi,
+        "block": block,
+    }
+    spectrum = homo_from_ups(ups_file, homo, **told)
     alignment = align_run(directory, homo_ev=homo, measured=spectrum)
     warn_of_newer_run(directory)
     print(alignment_text(alignment))
@@ -81,14 +100,9 @@ def ups(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Energies and intensities as text.")],
     photon_energy: PhotonEnergy = None,
     bias: Bias = 0.0,
-    axis: Annotated[
-        Literal["binding", "kinetic"] | None,
-        typer.Option(metavar="binding|kinetic", help="Kind of energy. Default: as the header says."),
-    ] = None,
-    fermi: Annotated[
-        float | None,
-        typer.Option(metavar="EV", help="Fermi edge on the file's axis. Default: 0, or hv if kinetic."),
-    ] = None,
+    axis: Axis = None,
+    fermi: Fermi = None,
+    block: Block = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     output: Figure = None,
 ) -> None:
@@ -99,7 +113,9 @@ def ups(
 
     if output is not None:
         need_picture(output)
-    levels = read_ups_spectrum(file, photon_energy_ev=photon_energy, bias_v=bias, axis=axis, fermi_ev=fermi)
+    levels = read_ups_spectrum(
+        file, photon_energy_ev=photon_energy, bias_v=bias, axis=axis, fermi_ev=fermi, block=block
+    )
     print(json.dumps(levels.as_json(), allow_nan=False) if as_json else measured_text(levels))
     if output is not None:
         save_measured(output, levels)
@@ -112,7 +128,7 @@ def tauc(
     output: Figure = None,
 ) -> None:
     """Optical gaps and absorption onset from an absorption spectrum."""
-    from cluster_qc.analysis.tauc import read_tauc
+    from cluster_qc.analysis.tauc_reading import read_tauc
     from cluster_qc.workflow.figures import need_picture
     from cluster_qc.workflow.measured import measured_text, save_measured
 

@@ -1,17 +1,19 @@
-"""Where a noisy curve starts to rise: line-and-background fits averaged over models and fit windows.
+"""Where a noisy curve starts to rise: edges of several shapes on a background, averaged by how well they explain it.
 
-Every fit is a background (a straight line, and columns that the caller knows, such as a satellite's shape) plus an
-edge that rises toward larger x, broadened by a Gaussian of unknown width. For each shape of the edge, the widest
-window is taken that narrower ones do not contradict; by how much their positions scatter beyond the noise enters the
-uncertainty. The shapes are averaged with weights exp(-(chi^2 - 2 n + 2 k)/2), n the number of points in the window
-and k that of parameters (Jay and Neil, Phys. Rev. D 2021, 103, 114502, 10.1103/PhysRevD.103.114502), and the spread
-of their positions enters the uncertainty too.
+Every model is a background (a straight line, and columns that the caller knows, such as a satellite's shape) plus an
+edge that rises toward larger x, broadened by a Gaussian of unknown width, in one of several windows. All models are
+fitted at once by damped Gauss-Newton steps, with a wide normal prior on each coefficient (every term might alone make
+the height of the edge within its length), and weighted by the probability of the data, in Laplace's approximation; a
+narrow window is charged for the points it leaves out, in the way of Jay and Neil, Phys. Rev. D 2021, 103, 114502,
+10.1103/PhysRevD.103.114502. Position and uncertainty are mean and standard deviation over all shapes, orders and
+windows, so that a position which hangs on the choice of the model has a large uncertainty.
 
 Shapes and what they call the position:
 
-- "ramp": linear from the position on; the line's intersection with the background.
-- "curved": linear and quadratic from the position on.
-- "step": a jump at the position, then linear.
+- "ramp": a polynomial that is zero up to the position and starts with a finite slope; of first order it is the
+  line whose intersection with the background is the position.
+- "line": the same up to the second order, for an edge whose straight part is extrapolated by definition.
+- "step": as "ramp", with a jump at the position.
 - "peak": the leading edge of a Gaussian; the position is where its steepest tangent meets the background, two standard
   deviations before the maximum.
 """
@@ -19,16 +21,30 @@ Shapes and what they call the position:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import least_squares, nnls
 from scipy.special import ndtr
 
+from cluster_qc.analysis.noise import local_lines
 from cluster_qc.model.arrays import FloatArray
 
-Shape = Literal["ramp", "curved", "step", "peak"]
+Shape = Literal["ramp", "line", "step", "peak"]
+_POWERS: dict[Shape, tuple[int, ...]] = {
+    "ramp": (1, 2, 3, 4),
+    "line": (1, 2),
+    "step": (0, 1, 2, 3),
+    "peak": (0,),
+}
+"""Powers of the distance from the position; a model takes the first, the first two, and so on."""
+_LEAST_POINTS = 10
+_TEMPER = 0.7
+"""Divides the log weights. Set, with the charges of the callers, on synthetic edges of four shapes, and tried on others
+(benchmarks/measured_coverage.py): without it the intervals covered too much."""
+_BENT = -2.0
+"""Log weight of a bent "line" against a straight one before the data are seen."""
+_STEPS = 12
 _RANGE_OF_WIDTH = 1.0
 """Standard deviation of the weak prior on the logarithm of the edge's width, about the width seen in the curve."""
 _MISFIT = 1.5
@@ -37,177 +53,171 @@ _MISFIT = 1.5
 
 @dataclass(frozen=True, eq=False)
 class EdgeFit:
-    """A fitted edge."""
+    """A fitted edge; what belongs to a single fit is that of the most probable one."""
 
     position: float
+    """Mean over the models."""
     uncertainty: float
-    """One standard deviation: noise, and the choice of window and shape."""
-    spread: float
-    """The part of it that comes from the choice of window and shape."""
+    """One standard deviation: noise, and the choice of window, shape and order."""
     shape: Shape
-    """Of the best single fit."""
     width: float
-    """Standard deviation of the Gaussian in the best single fit."""
+    """Standard deviation of the Gaussian."""
     reduced_chi2: float
-    """Of the best single fit."""
+    significance: float
+    """Root of the gain in chi^2 by the edge."""
     extra: FloatArray
-    """Coefficients of the caller's columns in the best single fit, each with its standard deviation, (nextra, 2)."""
+    """Coefficients of the caller's columns, each with its standard deviation, (nextra, 2)."""
     x: FloatArray
-    """Window of the best single fit."""
+    """The window."""
     curve: FloatArray
     background: FloatArray
 
 
-def noise_variance(x: FloatArray, y: FloatArray) -> tuple[float, float]:
-    """Constant and proportional part (a, b) of the variance of each point, a + b * max(y, 0), from second differences.
+@dataclass(frozen=True, eq=False)
+class _Models:
+    """Models of all shapes, orders and windows on the points of the widest window."""
 
-    Whole numbers whose noise agrees with counting statistics are taken to be counts: (0, 1).
-    """
-    left = (x[2:] - x[1:-1]) / (x[2:] - x[:-2])
-    differences = y[1:-1] - left * y[:-2] - (1 - left) * y[2:]
-    squares = differences**2 / (1 + left**2 + (1 - left) ** 2)
-    mean = np.maximum((y[:-2] + y[1:-1] + y[2:]) / 3, 0.0)
-    columns = np.column_stack([np.ones_like(mean), mean])
-    variance = np.maximum(np.median(squares) / 0.455 * np.ones_like(mean), 1e-300)
-    coefficients = np.zeros(2)
-    for _ in range(8):
-        keep = squares < 12 * variance  # not the bends of the curve
-        weight = 1 / variance[keep]
-        coefficients, _residual = nnls(columns[keep] * weight[:, None], squares[keep] * weight)
-        updated = columns @ coefficients
-        variance = np.maximum(updated, 1e-6 * updated.max() + 1e-300)
-    a, b = float(coefficients[0]), float(coefficients[1])
-    if (y == np.round(y)).all() and y.max() > 3:
-        typical = float(np.median(mean))
-        seen, counting = a + b * typical, max(typical, 0.5)
-        if abs(seen / counting - 1) < 6 * np.sqrt(3.0 / len(squares)):
-            return 0.0, 1.0
-    return a, b
-
-
-def local_lines(x: FloatArray, y: FloatArray, variance: FloatArray, half: float) -> tuple[FloatArray, ...]:
-    """Means, slopes and their standard deviations of the lines through the points within `half` of each point."""
-    first = np.minimum(np.searchsorted(x, x - half), np.maximum(np.arange(len(x)) - 2, 0))
-    last = np.maximum(np.searchsorted(x, x + half, side="right"), np.minimum(np.arange(len(x)) + 3, len(x)))
-    shifted = x - x.mean()
-
-    def total(values: FloatArray) -> FloatArray:
-        summed = np.concatenate([[0.0], np.cumsum(values)])
-        return np.asarray(summed[last] - summed[first])
-
-    n = (last - first).astype(float)
-    mx, my = total(shifted) / n, total(y) / n
-    sxx = total(shifted**2) - n * mx**2
-    slope = (total(shifted * y) - n * mx * my) / sxx
-    spread = total(variance * shifted**2) - 2 * mx * total(variance * shifted) + mx**2 * total(variance)
-    return my + slope * (shifted - mx), slope, np.sqrt(np.maximum(spread, 0.0)) / sxx
-
-
-def _columns(
-    shape: Shape, x: FloatArray, position: float, width: float
-) -> tuple[list[FloatArray], list[FloatArray], list[FloatArray]]:
-    """The edge's columns and their derivatives by position and by the logarithm of the width."""
-    z = (x - position) / width
-    if shape == "peak":
-        u = z - 2
-        peak = np.exp(-0.5 * u**2)
-        return [peak], [peak * u / width], [peak * u * z]
-    below, density = ndtr(z), np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-    powers = [
-        below,
-        width * (z * below + density),
-    ]  # Gaussian-broadened powers of (x - position), from the step on
-    powers.append(width * (z * powers[1] + width * powers[0]))
-    first, last = {"ramp": (1, 1), "curved": (1, 2), "step": (0, 1)}[shape]
-    columns, by_position, by_width = [], [], []
-    for n in range(first, last + 1):  # d/dx lowers the power; d/d(width) = width d2/dx2
-        slope = n * powers[n - 1] if n else density / width
-        bend = (-z * density / width**2, density / width)[n] if n < 2 else n * (n - 1) * powers[n - 2]
-        columns.append(powers[n])
-        by_position.append(-slope)
-        by_width.append(width**2 * bend)
-    return columns, by_position, by_width
+    x: FloatArray
+    y: FloatArray
+    sigma: FloatArray
+    fixed: FloatArray
+    """Background columns, (npoint, nfixed)."""
+    shapes: tuple[Shape, ...]
+    """Of each model, (nmodel,)."""
+    used: FloatArray
+    """1 for the edge columns that a model has, 0 for the others, (nmodel, nedge)."""
+    ends: np.ndarray
+    """Where each model's window ends, (nmodel,)."""
+    prior: FloatArray
+    """Expected value and standard deviation of each coefficient, background first, (nmodel, nfixed + nedge, 2)."""
+    width: float
+    """The width about which the models' widths have their prior."""
+    charge: float
+    """Subtracted from the log weight for each point outside a model's window."""
+    log_prior: FloatArray
+    """Log weight of each model before the data are seen, (nmodel,)."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Fit:
-    shape: Shape
-    window: slice
+class _Fits:
+    """Parameters (position, ln width, coefficients) of all models and how good they are."""
+
     parameters: FloatArray
+    """(nmodel, 2 + ncoefficient)."""
     covariance: FloatArray
-    chi2: float
-    ndata: int
-
-    @property
-    def position(self) -> float:
-        return float(self.parameters[0])
-
-    @property
-    def variance(self) -> float:
-        return float(self.covariance[0, 0])
+    chi2: FloatArray
+    log_probability: FloatArray
 
 
-def _fit(
-    shape: Shape,
-    window: slice,
-    x: FloatArray,
-    y: FloatArray,
-    sigma: FloatArray,
-    extra: FloatArray,
-    prior: FloatArray,
-    start: tuple[float, float],
-) -> _Fit | None:
-    """One weighted least-squares fit; parameters: position, ln(width), then background, extra and edge columns."""
-    x, y, sigma, extra = x[window], y[window], sigma[window], extra[window]
-    middle, nextra = x[0], extra.shape[1]
-    background = np.column_stack([np.ones_like(x), x - middle, extra])
-    nbackground = background.shape[1]
-    guess = np.log(start[1])
-    prior_rows = np.zeros((nextra, nbackground))
-    prior_rows[:, 2:] = np.diag(1 / prior[:, 1]) if nextra else 0
-    wanted = prior[:, 0] / prior[:, 1]
+def _columns(
+    shape: Shape, x: FloatArray, position: FloatArray, width: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The edge's columns and their derivatives by position and ln(width), each (..., npoint, ncolumn)."""
+    width = np.asarray(width)[..., None]
+    distance = x - np.asarray(position)[..., None]
+    z = distance / width
+    if shape == "peak":
+        peak = np.exp(-0.5 * (z - 2) ** 2)
+        parts = peak, peak * (z - 2) / width, peak * (z - 2) * z
+        return tuple(part[..., None] for part in parts)  # type: ignore[return-value]
+    density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    powers = [ndtr(z)]
+    powers.append(distance * powers[0] + width * density)
+    while (
+        len(powers) <= _POWERS[shape][-1]
+    ):  # each the Gaussian-broadened power of the distance, zero before it
+        powers.append(distance * powers[-1] + (len(powers) - 1) * width**2 * powers[-2])
+    wanted = _POWERS[shape]
+    slopes = [-n * powers[n - 1] if n else -density / width for n in wanted]
+    # d/d(ln width) = width^2 d2/dx2
+    bends = [
+        n * (n - 1) * width**2 * powers[n - 2] if n > 1 else (width if n else -z) * density for n in wanted
+    ]
+    return tuple(np.stack(parts, axis=-1) for parts in ([powers[n] for n in wanted], slopes, bends))  # type: ignore[return-value]
 
-    def design(position: float, log_width: float) -> tuple[FloatArray, list[FloatArray], list[FloatArray]]:
-        edge, by_position, by_width = _columns(shape, x, position, np.exp(log_width))
-        return np.column_stack([background, *edge]), by_position, by_width
 
-    def residuals(p: FloatArray) -> FloatArray:
-        matrix, _, _ = design(p[0], p[1])
-        held = (p[1] - guess) / _RANGE_OF_WIDTH
-        return np.concatenate(
-            [(matrix @ p[2:] - y) / sigma, [held], prior_rows @ p[2 : 2 + nbackground] - wanted]
-        )
+def _design(models: _Models, shape_parameters: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """All columns of every model and the derivatives of the edge's, divided by sigma; zero outside the window."""
+    nmodel, nedge = models.used.shape
+    nfixed = models.fixed.shape[1]
+    matrix = np.empty((nmodel, len(models.x), nfixed + nedge))
+    by = np.zeros((2, nmodel, len(models.x), nedge))
+    matrix[:, :, :nfixed] = models.fixed
+    matrix[:, :, nfixed:] = 0
+    for shape in dict.fromkeys(models.shapes):
+        which = np.array([one == shape for one in models.shapes])
+        position, width = shape_parameters[which].T
+        parts = _columns(shape, models.x, position, np.exp(width))
+        n = parts[0].shape[-1]
+        matrix[which, :, nfixed : nfixed + n] = parts[0] * models.used[which, None, :n]
+        by[0, which, :, :n], by[1, which, :, :n] = parts[1], parts[2]
+    weight = (np.arange(len(models.x)) < models.ends[:, None]) / models.sigma
+    return matrix * weight[..., None], *(by * weight[..., None] * models.used[:, None])
 
-    def jacobian(p: FloatArray) -> FloatArray:
-        matrix, by_position, by_width = design(p[0], p[1])
-        heights = p[2 + nbackground :]
-        full = np.zeros((len(x) + 1 + nextra, len(p)))
-        full[: len(x), 0] = sum(h * c for h, c in zip(heights, by_position, strict=True)) / sigma
-        full[: len(x), 1] = sum(h * c for h, c in zip(heights, by_width, strict=True)) / sigma
-        full[: len(x), 2:] = matrix / sigma[:, None]
-        full[len(x), 1] = 1 / _RANGE_OF_WIDTH
-        full[len(x) + 1 :, 2 : 2 + nbackground] = prior_rows
-        return full
 
-    matrix, _, _ = design(start[0], guess)
-    stacked = np.vstack(
-        [matrix / sigma[:, None], np.pad(prior_rows, ((0, 0), (0, matrix.shape[1] - nbackground)))]
+def _fit(models: _Models, start: FloatArray, steps: int) -> _Fits:
+    """Damped Gauss-Newton steps of all models from positions and ln(widths), (nmodel, 2)."""
+    nmodel, ncoefficient = models.prior.shape[:2]
+    nfixed = models.fixed.shape[1]
+    precision = models.prior[..., 1] ** -2.0
+    weight = (np.arange(len(models.x)) < models.ends[:, None]) / models.sigma
+    data = weight * models.y
+    here = start
+    damping = np.full(nmodel, 1e-3)
+    lowest = np.full(nmodel, np.inf)
+    kept: list[FloatArray] = []
+    for step in range(steps + 1):
+        matrix, by_position, by_width = _design(models, here)
+        gram = np.swapaxes(matrix, -1, -2) @ matrix
+        diagonal = np.arange(ncoefficient)
+        gram[:, diagonal, diagonal] += precision
+        side = (np.swapaxes(matrix, -1, -2) @ data[..., None])[..., 0] + precision * models.prior[..., 0]
+        found = np.linalg.solve(gram, side[..., None])[..., 0]
+        residual = data - (matrix @ found[..., None])[..., 0]
+        held = (here[:, 1] - np.log(models.width)) / _RANGE_OF_WIDTH
+        chi2 = (residual**2).sum(-1)
+        total = chi2 + (precision * (found - models.prior[..., 0]) ** 2).sum(-1) + held**2
+        edge = found[:, None, nfixed:]
+        slopes = np.stack([(by_position * edge).sum(-1), (by_width * edge).sum(-1)], axis=-1)
+        full = np.empty((nmodel, ncoefficient + 2, ncoefficient + 2))
+        full[:, 2:, 2:] = gram
+        full[:, :2, :2] = np.swapaxes(slopes, -1, -2) @ slopes
+        full[:, 1, 1] += _RANGE_OF_WIDTH**-2.0
+        full[:, :2, 2:] = np.swapaxes(slopes, -1, -2) @ matrix
+        full[:, 2:, :2] = np.swapaxes(full[:, :2, 2:], -1, -2)
+        gradient = np.zeros((nmodel, ncoefficient + 2))
+        gradient[:, :2] = (np.swapaxes(slopes, -1, -2) @ residual[..., None])[..., 0]
+        gradient[:, 1] -= held / _RANGE_OF_WIDTH
+        state = [here, found, chi2, total, full, gradient]
+        if not kept:
+            kept = [part.copy() for part in state]
+        better = total <= lowest
+        lowest = np.where(better, total, lowest)
+        for old, new in zip(kept, state, strict=True):
+            old[better] = new[better]
+        damping = np.clip(np.where(better, damping / 10, damping * 10), 1e-8, 1e3)
+        if step == steps:
+            break
+        scaled = kept[4].copy()
+        scaled[:, [0, 1], [0, 1]] *= 1 + damping[:, None]
+        move = np.linalg.solve(scaled, kept[5][..., None])[:, :2, 0]
+        limit = np.column_stack([np.exp(kept[0][:, 1]), np.full(nmodel, 0.5)])
+        here = kept[0] + np.clip(move, -limit, limit)
+    best, found, chi2, total, full, _ = kept
+    scale = 1 / np.sqrt(np.diagonal(full, axis1=-2, axis2=-1))
+    inverse = np.linalg.inv(full * scale[:, :, None] * scale[:, None, :])
+    log_det = np.linalg.slogdet(full * scale[:, :, None] * scale[:, None, :])[1] - 2 * np.log(scale).sum(-1)
+    outside = len(models.x) - models.ends
+    log_probability = (
+        -total / 2
+        - log_det / 2
+        - np.log(models.prior[..., 1]).sum(-1)
+        - models.charge * outside
+        + models.log_prior
     )
-    linear = np.linalg.lstsq(stacked, np.concatenate([y / sigma, wanted]), rcond=None)[0]
-    first = np.concatenate([[start[0], guess], linear])
-    if len(x) <= len(first):
-        return None
-    scale = 1 / np.maximum(np.linalg.norm(jacobian(first), axis=0), 1e-300)
-    found = least_squares(
-        residuals, first, jacobian, method="lm", x_scale=scale, max_nfev=40, xtol=1e-4, ftol=1e-5
+    return _Fits(
+        np.column_stack([best, found]), inverse * scale[:, :, None] * scale[:, None, :], chi2, log_probability
     )
-    final = found.jac * scale
-    inverse = np.linalg.pinv(final, rcond=1e-10)
-    covariance = (inverse @ inverse.T) * np.outer(scale, scale)
-    usable = found.status > 0 and x[0] < found.x[0] < x[-1] and np.isfinite(covariance[0, 0])
-    if not usable or found.x[1] > np.log(x[-1] - x[0]):
-        return None
-    return _Fit(shape, window, found.x, covariance, 2 * float(found.cost), len(x))
 
 
 def fit_edge(
@@ -215,14 +225,15 @@ def fit_edge(
     y: FloatArray,
     noise: Callable[[FloatArray], FloatArray],
     shapes: Sequence[Shape],
-    lows: Sequence[float],
+    low: float,
     highs: Sequence[float],
     start: tuple[float, float],
     limits: tuple[float, float],
+    charge: float,
     extra: FloatArray | None = None,
     prior: FloatArray | None = None,
 ) -> EdgeFit | None:
-    """Fit an edge that rises toward larger x; None if no fit ends inside its window.
+    """Fit an edge that rises toward larger x; None if no fit ends between the limits.
 
     Parameters
     ----------
@@ -232,98 +243,115 @@ def fit_edge(
         Gives the variance of each point from the expected value of y.
     shapes
         Shapes of the edge to average over.
-    lows, highs
-        Ends of the fit windows; every pair is tried.
+    low, highs
+        Where the fit windows begin, and where they end.
     start
-        First guess of position and width.
+        First guess of the line's intersection with the background and of the width.
     limits
-        Fits that end with their position outside, or know it no better than these, are dropped.
+        Fits that end with their position outside are dropped.
+    charge
+        What the log weight of a model loses for each point outside its window; a point inside costs 1/2 on average, so
+        that a value near it gives narrow windows a say, a large one trusts the models.
     extra, prior
         Further columns of the background, (npoint, nextra), and the expected value and standard deviation of the
         coefficient of each, (nextra, 2).
     """
-    extra = np.zeros((len(x), 0)) if extra is None else extra
+    inside = (x >= low) & (x <= max(highs))
+    x, y = x[inside], y[inside]
+    extra = np.zeros((len(x), 0)) if extra is None else extra[inside]
     prior = np.zeros((0, 2)) if prior is None else prior
-    ends = [
-        (int(np.searchsorted(x, low)), int(np.searchsorted(x, high, side="right")))
-        for low in lows
-        for high in highs
-    ]
-    windows = [slice(*pair) for pair in sorted(set(ends), key=lambda pair: pair[0] - pair[1])]
-    smooth, _, _ = local_lines(x, y, np.ones_like(y), 3 * float(np.median(np.diff(x))))
-    sigma = np.sqrt(noise(smooth))
-
-    def fitted(shape: Shape, some: Sequence[slice]) -> list[_Fit]:
-        fits: list[_Fit] = []
-        for window in some:  # from wide to narrow, each beginning where the one before ended
-            guess = (fits[-1].position, float(np.exp(fits[-1].parameters[1]))) if fits else start
-            fit = _fit(shape, window, x, y, sigma, extra, prior, guess)
-            if (
-                fit is not None
-                and limits[0] < fit.position < limits[1]
-                and fit.variance < (limits[1] - limits[0]) ** 2 / 12
-            ):
-                fits.append(fit)
-        return fits
-
-    first = [fit for shape in shapes for fit in fitted(shape, windows[:: max(len(windows) // 2, 1)])]
-    if first:  # from here on with the noise that belongs to a fitted curve, not to the noisy one
-        best = min(first, key=lambda fit: fit.chi2 - fit.ndata)
-        sigma[best.window] = np.sqrt(noise(_curve(best, x, extra)))
-    chosen = [_choose(fits) for shape in shapes if (fits := fitted(shape, windows))]
-    if not chosen:
+    ends = np.unique(np.searchsorted(x, highs, side="right"))
+    ends = ends[ends >= _LEAST_POINTS + extra.shape[1]]
+    if not len(ends):
         return None
-    misfit = min(fit.chi2 / (fit.ndata - len(fit.parameters)) for fit, _ in chosen)
+    smooth, _, _ = local_lines(x, y, np.ones_like(y), 3 * float(np.median(np.diff(x))))
+    height, length = float(np.ptp(smooth)), float(min(highs) - start[0])
+    wide = np.array([[0.0, 10 * height + abs(float(smooth.mean()))], [0.0, 10 * height / length]])
+    kinds = [(shape, order, end) for shape in shapes for order in range(len(_POWERS[shape])) for end in ends]
+    nedge = max(len(_POWERS[shape]) for shape in shapes)
+    used = np.array([[1.0 if n <= order else 0.0 for n in range(nedge)] for _, order, _ in kinds])
+    priors = np.zeros((len(kinds), 2 + len(prior) + nedge, 2))
+    priors[:, : 2 + len(prior)] = np.concatenate([wide, prior])
+    priors[..., 2 + len(prior) :, 1] = 1.0  # of the columns that a model has not; they stay zero
+    for model, (shape, order, _) in enumerate(kinds):
+        powers = np.array(_POWERS[shape][: order + 1], dtype=float)
+        priors[model, 2 + len(prior) : 2 + len(prior) + order + 1, 1] = height / length**powers
+    models = _Models(
+        x=x,
+        y=y,
+        sigma=np.sqrt(noise(smooth)),
+        fixed=np.column_stack([np.ones_like(x), x - x[0], extra]),
+        shapes=tuple(shape for shape, _, _ in kinds),
+        used=used,
+        ends=np.array([end for _, _, end in kinds]),
+        prior=priors,
+        width=start[1],
+        charge=charge,
+        log_prior=np.array([_BENT if shape == "line" and order else 0.0 for shape, order, _ in kinds]),
+    )
+    foot, width = start
+    first = {
+        "ramp": (foot, width),
+        "line": (foot, width),
+        "step": (foot + 1.25 * width, width),
+        "peak": (foot, 2 * width),
+    }
+    begin = np.array([(first[shape][0], np.log(first[shape][1])) for shape in models.shapes])
+    fits = _fit(models, begin, _STEPS)
+    model, misfit = _best(models, fits)
     scale = misfit if misfit > _MISFIT else 1.0
-    weights = np.array([fit.chi2 / scale - 2 * fit.ndata + 2 * len(fit.parameters) for fit, _ in chosen])
-    weights = np.exp(-0.5 * (weights - weights.min()))
-    weights /= weights.sum()
-    positions = np.array([fit.position for fit, _ in chosen])
-    variances = np.array([fit.variance * scale for fit, _ in chosen])
-    mean = float(weights @ positions)
-    spread = float(weights @ ((positions - mean) ** 2 + np.array([excess for _, excess in chosen])))
-    best = chosen[int(np.argmax(weights))][0]
-    p, c = best.parameters, best.covariance
+    # once more with the noise that belongs to a fitted curve, not to the noisy one
+    curve, _ = _drawn(models, fits, model)
+    sigma = np.sqrt(np.concatenate([noise(curve), models.sigma[len(curve) :] ** 2]) * scale)
+    models = replace(models, sigma=sigma)
+    fits = _fit(models, fits.parameters[:, :2], 3)
+    model, misfit = _best(models, fits)
+    position = fits.parameters[:, 0]
+    log_weight = np.where((position > limits[0]) & (position < limits[1]), fits.log_probability, -np.inf)
+    if not np.isfinite(log_weight).any():
+        return None
+    weight = np.exp((log_weight - log_weight.max()) / _TEMPER)
+    weight /= weight.sum()
+    mean = float(weight @ position)
+    variance = float(weight @ (fits.covariance[:, 0, 0] + (position - mean) ** 2))
+    curve, background = _drawn(models, fits, model)
     own = slice(4, 4 + extra.shape[1])
     return EdgeFit(
         position=mean,
-        uncertainty=float(np.sqrt(weights @ variances + spread)),
-        spread=float(np.sqrt(spread)),
-        shape=best.shape,
-        width=float(np.exp(p[1])),
-        reduced_chi2=best.chi2 / (best.ndata - len(p)),
-        extra=np.column_stack([p[own], np.sqrt(np.diag(c)[own] * scale)]),
-        x=x[best.window],
-        curve=_curve(best, x, extra),
-        background=_background(best, x, extra),
+        uncertainty=float(np.sqrt(variance)),
+        shape=models.shapes[model],
+        width=float(np.exp(fits.parameters[model, 1])),
+        reduced_chi2=misfit * scale,
+        significance=_significance(models, model, fits.chi2[model]),
+        extra=np.column_stack([fits.parameters[model, own], np.sqrt(np.diag(fits.covariance[model])[own])]),
+        x=x[: len(curve)],
+        curve=curve,
+        background=background,
     )
 
 
-def _choose(fits: Sequence[_Fit]) -> tuple[_Fit, float]:
-    """The widest window that narrower ones do not contradict, and by how much their positions scatter too far.
-
-    A narrower window holds part of the same data, so the difference of two positions has the variance of the narrow
-    minus that of the wide one (Hausman, Econometrica 1978, 46, 1251, 10.2307/1913827); what is seen beyond is the
-    error of the shape.
-    """
-    order = sorted(fits, key=lambda fit: -fit.ndata)
-    for i, wide in enumerate(order):
-        dof = wide.ndata - len(wide.parameters)
-        narrow = order[i + 1 :]
-        excess = [(f.position - wide.position) ** 2 - max(f.variance - wide.variance, 0.0) for f in narrow]
-        bad = any(e > 3 * max(f.variance - wide.variance, 0.0) for e, f in zip(excess, narrow, strict=True))
-        if not narrow or (not bad and wide.chi2 < dof + 2.5 * np.sqrt(2 * dof)):
-            return wide, max(float(np.mean(excess)) if excess else 0.0, 0.0)
-    raise AssertionError("the narrowest window is always taken")
+def _best(models: _Models, fits: _Fits) -> tuple[int, float]:
+    """The most probable model and its reduced chi^2."""
+    model = int(np.argmax(fits.log_probability))
+    free = 2 + models.fixed.shape[1] + models.used[model].sum()
+    return model, float(fits.chi2[model] / max(models.ends[model] - free, 1))
 
 
-def _background(fit: _Fit, x: FloatArray, extra: FloatArray) -> FloatArray:
-    x, extra = x[fit.window], extra[fit.window]
-    columns = np.column_stack([np.ones_like(x), x - x[0], extra])
-    return np.asarray(columns @ fit.parameters[2 : 2 + columns.shape[1]])
+def _significance(models: _Models, model: int, chi2: float) -> float:
+    """Root of the gain in chi^2 by the edge, over the background alone in the same window."""
+    nfixed, end = models.fixed.shape[1], models.ends[model]
+    mean, error = models.prior[model, :nfixed].T
+    rows = np.vstack([models.fixed[:end] / models.sigma[:end, None], np.diag(1 / error)])
+    wanted = np.concatenate([models.y[:end] / models.sigma[:end], mean / error])
+    coefficients = np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    misfit = (models.y[:end] - models.fixed[:end] @ coefficients) / models.sigma[:end]
+    return float(np.sqrt(max(misfit @ misfit - chi2, 0.0)))
 
 
-def _curve(fit: _Fit, x: FloatArray, extra: FloatArray) -> FloatArray:
-    edge, _, _ = _columns(fit.shape, x[fit.window], fit.position, float(np.exp(fit.parameters[1])))
-    heights = fit.parameters[4 + extra.shape[1] :]
-    return np.asarray(_background(fit, x, extra) + sum(h * c for h, c in zip(heights, edge, strict=True)))
+def _drawn(models: _Models, fits: _Fits, model: int) -> tuple[FloatArray, FloatArray]:
+    """A model's curve and its background in its window."""
+    nfixed, end = models.fixed.shape[1], models.ends[model]
+    position, log_width, *coefficients = fits.parameters[model]
+    edge, _, _ = _columns(models.shapes[model], models.x[:end], position, np.exp(log_width))
+    background = models.fixed[:end] @ coefficients[:nfixed]
+    return background + edge @ coefficients[nfixed : nfixed + edge.shape[1]], background

@@ -14,14 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from cluster_qc.analysis.measured import (
-    AxisUnit,
-    MeasuredTable,
-    ascending,
-    axis_unit,
-    photon_energies_ev,
-    read_table,
-)
+from cluster_qc.analysis.measured import MeasuredTable, ascending, read_table
+from cluster_qc.analysis.photon_axis import AxisUnit, axis_unit, photon_energies_ev
 from cluster_qc.errors import InputError
 from cluster_qc.model import MeasuredSpectrum
 from cluster_qc.units import electronvolt

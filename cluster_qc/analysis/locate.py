@@ -7,9 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cluster_qc.analysis.edge import EdgeFit, Shape, fit_edge, local_lines
+from cluster_qc.analysis.edge import EdgeFit, Shape, fit_edge
+from cluster_qc.analysis.noise import local_lines
 from cluster_qc.model.arrays import FloatArray
 
+_LEAST_LENGTH = 0.4
+"""Of an edge, in eV: the windows do not get narrower with it."""
+_WIDER = (1, 2, 4)
+"""Multiples of the half width that are tried."""
 _SIGNIFICANT = 5.0
 """Standard deviations above which a slope is a rise."""
 
@@ -31,38 +36,64 @@ class Edge:
 
 
 def locate_edge(
-    x: FloatArray, y: FloatArray, variance: FloatArray, *, half: float, least_rise: float, stop: float
+    x: FloatArray,
+    y: FloatArray,
+    noise: Callable[[FloatArray], FloatArray],
+    *,
+    half: float,
+    least_rise: float,
+    stop: float,
 ) -> Edge | str:
     """First significant rise of a curve toward larger x, or why there is none.
 
     Parameters
     ----------
-    x, y, variance
-        The curve, x ascending, and the variance of each point, (npoint,).
+    x, y
+        The curve, x ascending, (npoint,).
+    noise
+        Gives the variance of each point from the expected value of y.
     half
-        Half width of the straight lines that look for the rise.
+        Half width of the straight lines that look for the rise; wider ones are tried too.
     least_rise
         Share of the whole curve's height that the rise must have.
     stop
         The edge ends where the slope falls below this share of the steepest.
     """
+    found = [_first_rise(x, y, noise, wider * half, least_rise, stop) for wider in _WIDER]
+    edges = [edge for edge in found if isinstance(edge, Edge)]
+    if not edges:
+        return found[0]
+    # A weak first level may show in wide lines only, when narrow ones already find the next one.
+    earliest = min(edge.foot for edge in edges)
+    return next(edge for edge in edges if edge.foot < earliest + _WIDER[-1] * half)
+
+
+def _first_rise(
+    x: FloatArray,
+    y: FloatArray,
+    noise: Callable[[FloatArray], FloatArray],
+    half: float,
+    least_rise: float,
+    stop: float,
+) -> Edge | str:
     half = max(half, 2.5 * float(np.median(np.diff(x))))
+    variance = noise(
+        local_lines(x, y, np.ones_like(y), half)[0]
+    )  # single points of few counts tell too little
     mean, slope, error = local_lines(x, y, variance, half)
     height = float(np.ptp(mean))
-    risen = False
-    for i in range(4, len(x)):
-        below = x < x[i] - 2 * half
-        if below.sum() < 4:
-            continue
-        background, spread = _slope(x[below], y[below], variance[below])
-        before, risen = risen, slope[i] - background > _SIGNIFICANT * np.hypot(error[i], spread)
-        if not (risen and before):
-            continue
-        steep = end = i
+    before, spread = _slopes_up_to(x, y, variance)
+    behind = np.searchsorted(x, x - 2 * half) - 1  # the last point of the background of each
+    rises = np.zeros(len(x), dtype=bool)
+    usable = behind >= 4
+    rises[usable] = (slope - before[behind] > _SIGNIFICANT * np.hypot(error, spread[behind]))[usable]
+    for i in np.flatnonzero(rises[1:] & rises[:-1]) + 1:
+        background = before[behind[i]]
+        steep = end = int(i)
         while end + 1 < len(x) and slope[end] - background > stop * (slope[steep] - background):
             end += 1
             steep = end if slope[end] > slope[steep] else steep
-        level = float(np.median(y[below][-20:]))
+        level = float(np.median(y[: behind[i] + 1][-20:]))
         if mean[end] - level > least_rise * height:
             foot = float(x[steep] - (mean[steep] - level) / (slope[steep] - background))
             if end + 1 >= len(x) and x[end] - foot < 2 * half:
@@ -80,6 +111,7 @@ def fit_located_edge(
     *,
     before: float,
     shares: Sequence[float],
+    charge: float,
     extra: FloatArray | None = None,
     prior: FloatArray | None = None,
 ) -> EdgeFit | str:
@@ -87,22 +119,29 @@ def fit_located_edge(
 
     Parameters
     ----------
-    x, y, noise, shapes, extra, prior
+    x, y, noise, shapes, charge, extra, prior
         As in `fit_edge`.
     before
         How far before the foot the windows begin.
     shares
         Where they end, as shares of the way from the foot to the end of the edge.
     """
-    highs = [edge.foot + share * (edge.end - edge.foot) for share in shares]
+    length = max(edge.end - edge.foot, _LEAST_LENGTH)
+    highs = [edge.foot + share * length for share in shares]
     limits = (edge.foot - 3 * edge.width, edge.steepest + edge.width)
     start = (edge.foot, edge.width)
-    fit = fit_edge(x, y, noise, shapes, [edge.foot - before], highs, start, limits, extra, prior)
+    fit = fit_edge(x, y, noise, shapes, edge.foot - before, highs, start, limits, charge, extra, prior)
     return fit or "no fit of a line and a background to the edge came to an end"
 
 
-def _slope(x: FloatArray, y: FloatArray, variance: FloatArray) -> tuple[float, float]:
-    """Slope of an unweighted line and its standard deviation."""
-    centred = x - x.mean()
-    total = float(centred @ centred)
-    return float(centred @ y) / total, float(np.sqrt(centred**2 @ variance)) / total
+def _slopes_up_to(x: FloatArray, y: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Slopes of the unweighted lines through the first points up to each, and their standard deviations."""
+    x = x - x[0]
+    n = np.arange(1, len(x) + 1)
+    mean_x = np.cumsum(x) / n
+    total = np.maximum(np.cumsum(x**2) - n * mean_x**2, 1e-300)
+    slope = (np.cumsum(x * y) - mean_x * np.cumsum(y)) / total
+    spread = (
+        np.cumsum(variance * x**2) - 2 * mean_x * np.cumsum(variance * x) + mean_x**2 * np.cumsum(variance)
+    )
+    return slope, np.sqrt(np.maximum(spread, 0.0)) / total

@@ -7,16 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from cluster_qc.errors import InputError
 from cluster_qc.files import read_at_most, storage_errors
 from cluster_qc.model.arrays import FloatArray
-from cluster_qc.units import electronvolt, energy_from_nm, wavenumber
-
-AxisUnit = Literal["nm", "cm-1", "eV"]
 
 _COMMENT = ("#", "%", "!", "//", "'", '"#')
 _FOOTER = ("#####", "[", "##END")
@@ -25,7 +21,14 @@ _DELIMITERS = (";", "\t", ",", None)
 """None: any blanks. A comma comes after the others, because it may be the decimal sign between them."""
 _LONGEST_LINE = 10_000
 _LARGEST_FILE = 16 * 2**20
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_BLANKS = "'\\s\u2019"
+_NUMBERS = {
+    comma: re.compile(
+        rf"[+-]?((\d+|\d{{1,3}}([{grouping}{_BLANKS}]\d{{3}})+){point}?\d*|{point}\d+)([eE][+-]?\d+)?"
+    )
+    for comma, point, grouping in ((False, r"\.", ","), (True, ",", r"\."))
+}
+"""Numbers with a point or a comma as decimal sign; the other one, blanks or an apostrophe between thousands."""
 _MISSING = frozenset(
     {"", "nan", "na", "n/a", "null", "none", "-", "--", "inf", "+inf", "-inf", "#n/a", "#num!"}
 )
@@ -35,8 +38,7 @@ _MAGIC = {
     b"%PDF": ("a PDF", "give the table of numbers behind it"),
     b"VAMAS Surface Chemical Analysis": (
         "a VAMAS file (ISO 14976)",
-        "convert the spectrum to text with two columns, energy and counts: by the text export of the spectrometer's "
-        "program, or with the Python package vamas",
+        "photoelectron spectra in such files are read by cluster-qc ups; export others as text with two columns",
     ),
 }
 _JCAMP_NOT_READ = (
@@ -44,25 +46,6 @@ _JCAMP_NOT_READ = (
     ("scaled data", re.compile(r"##\s*[XY]FACTOR\s*=(?!\s*1(\.0*)?\s*$)", re.IGNORECASE)),
     ("several spectra in a file", re.compile(r"##\s*BLOCKS\s*=(?!\s*1\s*$)", re.IGNORECASE)),
 )
-
-_UNITS: tuple[tuple[AxisUnit, str], ...] = (
-    ("nm", r"\bnm\b|nanomet"),
-    # not the cm-1 of L mol-1 cm-1
-    ("cm-1", r"(?<![1¹·])(?<![1¹·*]\s)cm\s*\^?\s*[-\N{MINUS SIGN}⁻]\s*[1¹]|\b1/cm\b"),
-    ("eV", r"\be ?v\b|electron.?volt"),
-)
-_QUANTITIES: tuple[tuple[AxisUnit, str], ...] = (
-    ("nm", "wave ?length|wellenl|lambda|λ"),
-    ("cm-1", "wave ?number|wellenzahl"),
-    ("eV", "energ|photon"),
-)
-"""The unit assumed where only the quantity is named."""
-# The infrared bands below and the X-rays above are no optical spectrum; the same in each unit.
-_RANGES: dict[AxisUnit, tuple[float, float]] = {
-    "nm": (80.0, 4000.0),
-    "eV": (0.3, 15.0),
-    "cm-1": (2500.0, 1.2e5),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,18 +97,14 @@ def read_table(path: str | Path, *, rows: int = 10) -> MeasuredTable:
         If the file cannot be read.
     """
     path = Path(path)
-    if not path.is_file():
-        kind = "is a folder, not a file" if path.is_dir() else "there is no such file"
-        raise InputError(f"{path}: {kind}", fix="give a text file with two columns of numbers")
-    with storage_errors(path, reading=True):
-        raw = read_at_most(path, _LARGEST_FILE)
+    raw = read_bytes(path)
     lines = [(n, line.strip(" \r\n\f")) for n, line in enumerate(_decode(path, raw).splitlines(), 1)]
     lines = [(n, line) for n, line in lines if line.strip()]
     data = [(n, line) for n, line in lines if not line.startswith(_COMMENT)]
     if not data:
         raise InputError(f"{path}: the file is empty" if not lines else f"{path}: the file has only comments")
     _refuse_what_is_no_table(path, lines)
-    delimiter, decimal_comma, first = _layout(path, data)
+    delimiter, decimal_comma, first, remarks = _layout(path, data)
     width = len(_fields(data[first][1], delimiter))
     if first and _has_gap(data[first - 1][1], delimiter, decimal_comma, width):
         first -= 1  # a row with a missing value, not a header: refused below
@@ -133,6 +112,9 @@ def read_table(path: str | Path, *, rows: int = 10) -> MeasuredTable:
     end = next((n for n, line in lines if n > start and line.upper().startswith(_FOOTER)), np.inf)
     header = [line for n, line in lines if n < start]
     body = [(n, line) for n, line in data[first:] if n < end]
+    left = [n for n, line in data if n > end and _all_numbers(line, delimiter, decimal_comma)]
+    if len(left) >= rows:
+        remarks.append(f"the numbers from line {left[0]} on, in a later section of the file, were left out")
     values = [_row(path, n, line, delimiter, decimal_comma, width) for n, line in body]
     if len(values) < rows:
         raise InputError(
@@ -148,8 +130,25 @@ def read_table(path: str | Path, *, rows: int = 10) -> MeasuredTable:
         values=np.array(values),
         lines=tuple(n for n, _ in body),
         header="\n".join(header).lower(),
-        remarks=("commas were read as decimal signs",) if decimal_comma else (),
+        remarks=tuple(remarks),
     )
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a measured file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    StorageError
+        If it cannot be read.
+    """
+    if not path.is_file():
+        kind = "is a folder, not a file" if path.is_dir() else "there is no such file"
+        raise InputError(f"{path}: {kind}", fix="give a text file with two columns of numbers")
+    with storage_errors(path, reading=True):
+        return read_at_most(path, _LARGEST_FILE)
 
 
 def ascending(
@@ -175,56 +174,14 @@ def ascending(
     return (axis, values) if sign > 0 else (axis[::-1], values[::-1])
 
 
-def axis_unit(text: str) -> tuple[AxisUnit | None, tuple[str, ...]]:
-    """The unit of photon energies that a text names, None for none or several, and what was assumed."""
-    found = [unit for unit, pattern in _UNITS if re.search(pattern, text, re.IGNORECASE)]
-    if found:
-        return (found[0] if len(found) == 1 else None), ()
-    found = [unit for unit, pattern in _QUANTITIES if re.search(pattern, text, re.IGNORECASE)]
-    if len(found) != 1:
-        return None, ()
-    return found[0], (f"the axis is named without a unit; {found[0]} is assumed",)
-
-
-def photon_energies_ev(
-    table: MeasuredTable, column: int = 0, unit: AxisUnit | None = None
-) -> tuple[FloatArray, tuple[str, ...]]:
-    """Photon energies (eV) of a column in nm, eV or 1/cm, and what was assumed.
-
-    Unless given, the unit is that in the column's name; without one, that which alone allows the range.
-
-    Raises
-    ------
-    InputError
-        If the values cannot be in their unit, or could be in none or several.
-    """
-    axis = table.values[:, column]
-    low, high = float(axis.min()), float(axis.max())
-    possible = [name for name, (least, most) in _RANGES.items() if least <= low and high <= most]
-    unit, remarks = (unit, ()) if unit else axis_unit(table.names[column])
-    if unit is None and len(possible) == 1:
-        unit = possible[0]
-        remarks = (f"the axis has no unit; from its range, {low:g} to {high:g}, it is in {unit}",)
-    elif unit is None or unit not in possible:
-        row = int(np.argmin(axis)) if low <= 0 else 0
-        said = f"is said to be in {unit}" if unit else "has no unit"
-        guess = f"; the values look like {' or '.join(possible)}" if possible else ""
-        raise InputError(
-            f"{table.where(row)}: the axis {said} and runs from {low:g} to {high:g}{guess}",
-            why="a wavelength taken for an energy, or the reverse, gives a wrong spectrum without a sign of it",
-            fix="name the column with its true unit: wavelength (nm), energy (eV) or wavenumber (cm-1)",
-        )
-    if unit == "nm":
-        return np.array([energy_from_nm(value) for value in axis.tolist()]) / electronvolt, remarks
-    return (axis.copy() if unit == "eV" else axis * wavenumber / electronvolt), remarks
-
-
 def _decode(path: Path, raw: bytes) -> str:
     for magic, (kind, fix) in _MAGIC.items():
         if raw.startswith(magic):
             raise InputError(f"{path}: this is {kind}, not a table of numbers", fix=fix)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16", errors="replace")
+    if len(raw) > 1 and not any(raw[1:400:2]):  # without its mark
+        return raw.decode("utf-16-le", errors="replace")
     if b"\x00" in raw:
         raise InputError(f"{path}: this is not a text file", fix="export the curve as CSV or text")
     try:
@@ -235,7 +192,7 @@ def _decode(path: Path, raw: bytes) -> str:
 
 def _refuse_what_is_no_table(path: Path, lines: Sequence[tuple[int, str]]) -> None:
     for number, line in lines:
-        if len(line) > _LONGEST_LINE:
+        if len(line) > _LONGEST_LINE and not re.match(r"[\w ]{1,60}=", line):
             raise InputError(
                 f"{path}:{number}: a line of {len(line)} characters is no row of a table",
                 fix="give a text file with two columns of numbers",
@@ -271,25 +228,51 @@ def _has_gap(line: str, delimiter: str | None, decimal_comma: bool, width: int) 
 
 
 def _is_number(field: str, decimal_comma: bool) -> bool:
-    return bool(_NUMBER.fullmatch(field.replace(",", ".", 1) if decimal_comma else field))
+    return bool(_NUMBERS[decimal_comma].fullmatch(field))
 
 
-def _layout(path: Path, data: Sequence[tuple[int, str]]) -> tuple[str | None, bool, int]:
-    """Separator, whether commas are decimal signs, and the index of the first row of numbers."""
-    best: tuple[int, str | None, bool, int] | None = None
-    for decimal_comma in (False, True):
-        for delimiter in _DELIMITERS:
+def _layout(path: Path, data: Sequence[tuple[int, str]]) -> tuple[str | None, bool, int, list[str]]:
+    """Separator, whether commas are decimal signs, the index of the first row of numbers, and what was assumed."""
+    best: tuple[int, str | None, list[bool]] | None = None
+    for delimiter in _DELIMITERS:
+        for decimal_comma in (False, True):
             good = [_all_numbers(line, delimiter, decimal_comma) for _, line in data]
-            count = sum(good)
-            if count and (best is None or count > best[0]):
-                best = (count, delimiter, decimal_comma, good.index(True))
+            if any(good) and (best is None or sum(good) > best[0]):
+                best = (sum(good), delimiter, good)
     if best is None:
         number, line = data[0]
         raise InputError(
             f"{path}:{number}: no line of the file holds two numbers; this one reads {line[:60]!r}",
             fix="give a text file with two columns of numbers, separated by commas, semicolons, tabs or blanks",
         )
-    return best[1:]
+    _, delimiter, good = best
+    rows = [_fields(line, delimiter) for (_, line), fine in zip(data, good, strict=True) if fine]
+    possible = [comma for comma in (False, True) if all(_is_number(f, comma) for row in rows for f in row)]
+    decimal_comma = _comma_is_decimal(rows) if len(possible) == 2 else possible[0]
+    grouped = any("," in field for row in rows for field in row) and not decimal_comma
+    remarks = ["commas were read as decimal signs"] if decimal_comma else []
+    remarks += ["commas were read as signs between thousands"] if grouped else []
+    return delimiter, decimal_comma, _first_row(data, good, delimiter), remarks
+
+
+def _comma_is_decimal(rows: Sequence[Sequence[str]]) -> bool:
+    """Which sign is the decimal one where both could be: the only one, or that of the first column."""
+    first, everywhere = "".join(row[0] for row in rows), "".join(field for row in rows for field in row)
+    return "," in everywhere and ("." not in everywhere or ("," in first and "." not in first))
+
+
+def _first_row(data: Sequence[tuple[int, str]], good: Sequence[bool], delimiter: str | None) -> int:
+    """Where the numbers begin; one or two rows of numbers before a line without any belong to the header."""
+    start = good.index(True)
+    while True:
+        end = start + good[start:].index(False) if False in good[start:] else len(good)
+        if end - start > 2 or True not in good[end:]:
+            return start
+        if any(
+            _is_number(field, comma) for field in _fields(data[end][1], delimiter) for comma in (False, True)
+        ):
+            return start
+        start = end + good[end:].index(True)
 
 
 def _all_numbers(line: str, delimiter: str | None, decimal_comma: bool) -> bool:
@@ -319,7 +302,10 @@ def _row(
                 f"{path}:{number}: {field!r} is not a number",
                 fix="correct the line, or put # before a remark",
             )
-    row = [float(field.replace(",", ".", 1) if decimal_comma else field) for field in fields]
+    grouping, point = (".", ",") if decimal_comma else (",", ".")
+    row = [
+        float(re.sub(f"[{_BLANKS}]", "", field.replace(grouping, "")).replace(point, ".")) for field in fields
+    ]
     if not np.isfinite(row).all():
         raise InputError(f"{path}:{number}: a number is too large ({line[:60]!r})", fix="correct the line")
     return row
@@ -353,6 +339,8 @@ def _names(header: Sequence[str], delimiter: str | None, width: int) -> tuple[st
     names = [""] * width
     found = False
     for line in reversed(header):
+        if line.startswith("[") or "=" in line:  # sections and settings
+            continue
         line = line.lstrip("#%!/ '")
         fields = _fields(line, delimiter)
         if len(fields) != width and delimiter is None:  # "Energy (eV)  counts": blanks inside the names

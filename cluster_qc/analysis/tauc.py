@@ -10,15 +10,11 @@ could hold the segment; windows are averaged as in Jay and Neil, Phys. Rev. D 20
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 from scipy.optimize import least_squares
 
-from cluster_qc.analysis.edge import local_lines, noise_variance
 from cluster_qc.analysis.locate import Edge, fit_located_edge, locate_edge
-from cluster_qc.analysis.measured import MeasuredTable, ascending, photon_energies_ev, read_table
+from cluster_qc.analysis.noise import local_lines, noise_variance
 from cluster_qc.errors import InputError
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.model.measured import Estimate, FittedLine, TaucGaps
@@ -27,29 +23,6 @@ _CAVEAT = (
     "a Tauc plot assumes band-to-band transitions of a crystal; for a film of molecules the onset is the number that "
     "assumes least, and which of the gaps has a meaning is not decided by the fit"
 )
-_LN10 = float(np.log(10.0))
-
-
-def read_tauc(path: str | Path, *, thickness_nm: float | None = None) -> TaucGaps:
-    """Read an absorption spectrum and evaluate it; see `evaluate_tauc`.
-
-    The file holds the photon energy or wavelength and either the absorbance, the absorption coefficient, or the
-    transmittance with or without the reflectance (as shares or in percent).
-
-    Raises
-    ------
-    InputError
-        As in `read_table` and `photon_energies_ev`; for a thickness that is not positive, transmittances that are not,
-        and a spectrum with no absorption edge.
-    """
-    if thickness_nm is not None and not 0 < thickness_nm < 1e8:
-        raise InputError(f"the thickness is {thickness_nm:g} nm", fix="give a positive thickness in nm")
-    table = read_table(path, rows=20)
-    energies, remarks = photon_energies_ev(table)
-    warnings = [*table.remarks, *remarks]
-    absorption, unit = _absorption(table, thickness_nm, warnings)
-    energies, absorption = ascending(table, energies, absorption)
-    return evaluate_tauc(energies, absorption, unit=unit, warnings=tuple(warnings), source=str(path))
 
 
 def evaluate_tauc(
@@ -85,16 +58,16 @@ def evaluate_tauc(
         return constant + proportional * np.maximum(expected, 0.0) + floor
 
     noise = variance(local_lines(energies_ev, absorption, np.ones_like(absorption), 0.03)[0])
-    edge = locate_edge(energies_ev, absorption, noise, half=0.05, least_rise=0.05, stop=0.3)
+    edge = locate_edge(energies_ev, absorption, variance, half=0.05, least_rise=0.05, stop=0.3)
     if isinstance(edge, str):
         raise InputError(
             f"{source}: no absorption edge: {edge}",
             why="a gap needs the transparent range, the edge and some of the absorption above it",
             fix="check the axis and its unit, or measure to longer wavelengths",
         )
-    shares = (0.45, 0.6, 0.8, 1.0)
+    shares = (0.5, 0.7, 1.0)
     fit = fit_located_edge(
-        energies_ev, absorption, variance, ("ramp", "peak"), edge, before=0.5, shares=shares
+        energies_ev, absorption, variance, ("line", "peak"), edge, before=0.5, shares=shares, charge=0.8
     )
     if isinstance(fit, str):
         reasons["onset_ev"] = fit
@@ -205,61 +178,3 @@ def _line_fit(
     if found.status <= 0 or gap > x[0] or gap < 0 or np.linalg.cond(normal) > 1e14:
         return None
     return gap, float(np.exp(found.x[1])), float(np.linalg.inv(normal)[0, 0]), 2 * float(found.cost)
-
-
-# --- reading ------------------------------------------------------------------------------------------------
-
-
-def _absorption(
-    table: MeasuredTable, thickness_nm: float | None, warnings: list[str]
-) -> tuple[FloatArray, str]:
-    """Absorption coefficient (1/cm with the thickness), or what is proportional to it."""
-    transmittance = table.column(r"transmi|(^|[^a-z])%?\s*t\b")
-    reflectance = table.column(r"reflect|(^|[^a-z])%?\s*r\b")
-    per_length = None if thickness_nm is None else 1 / (thickness_nm * 1e-7)
-    if transmittance:  # column 0 is the axis
-        t = _share(table, transmittance, warnings)
-        r = _share(table, reflectance, warnings) if reflectance else np.zeros_like(t)
-        if not reflectance:
-            warnings.append(
-                "no reflectance in the file: alpha is from -ln T alone, reflection counts as absorption"
-            )
-        bad = np.flatnonzero((t <= 0) | (r >= 1))
-        if len(bad):
-            row = int(bad[0])
-            raise InputError(
-                f"{table.where(row)}: transmittance {t[row]:g}, reflectance {r[row]:g}",
-                why="alpha is -ln(T / (1 - R)), which needs T above 0 and R below 1",
-                fix="cut the range where nothing is transmitted, or correct the dark signal",
-            )
-        absorption = -np.log(t / (1 - r))
-        kind = "alpha x thickness"
-    else:
-        column = table.column(
-            r"absorb|extinction|\babs\b|\ba\b|optical density|\bod\b|alpha|epsilon|absorption"
-            "|\N{GREEK SMALL LETTER ALPHA}"
-        )
-        if not column:
-            column = 1
-            warnings.append(f"column 2 ({table.names[1] or 'without a name'}) was taken as the absorbance")
-        absorption = table.values[:, column].astype(float)
-        if re.search("alpha|\N{GREEK SMALL LETTER ALPHA}|coefficient", table.names[column]):
-            return absorption, table.names[column]
-        if reflectance == column:
-            raise InputError(f"{table.path}: only a reflectance", fix="give the absorbance, or T and R")
-        kind = table.names[column] or "absorbance"
-        if per_length is not None:
-            absorption = absorption * _LN10
-    if per_length is None:
-        return absorption, kind
-    return absorption * per_length, "1/cm"
-
-
-def _share(table: MeasuredTable, column: int, warnings: list[str]) -> FloatArray:
-    """Transmittance or reflectance as a share of 1."""
-    values = table.values[:, column].astype(float)
-    if "%" in table.names[column] or values.max() > 1.5:
-        if "%" not in table.names[column]:
-            warnings.append(f"column {column + 1} ({table.names[column]!r}) was taken to be in percent")
-        values = values / 100
-    return values

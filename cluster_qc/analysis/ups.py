@@ -18,8 +18,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cluster_qc.analysis.edge import EdgeFit, Shape, local_lines, noise_variance
+from cluster_qc.analysis.edge import EdgeFit, Shape
 from cluster_qc.analysis.locate import fit_located_edge, locate_edge
+from cluster_qc.analysis.noise import local_lines, noise_variance
 from cluster_qc.errors import InputError
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.model.measured import Estimate, FittedLine, UPSLevels
@@ -29,14 +30,20 @@ Variance = Callable[[FloatArray], FloatArray]
 
 HE_I_EV = 21.218
 """He I alpha (1s2p -> 1s2)."""
-_SATELLITES_EV = {HE_I_EV: (23.087, 23.742)}
+_SATELLITES_EV = {HE_I_EV: {"beta": 23.087, "gamma": 23.742}}
 """He I beta and gamma; their photoelectrons appear at binding energies lower by the difference."""
 _SATELLITE_PRIOR = np.array([[0.015, 0.02], [0.005, 0.01]])
 """Intensity relative to alpha and its standard deviation: a weak prior, since it depends on the lamp's pressure."""
 _BAND_EV = 0.12
 """Half width of the straight lines that look for edges."""
-_WINDOWS = (0.3, 0.45, 0.6, 0.8, 1.0)
+_WINDOWS = (0.5, 0.7, 1.0, 1.5, 2.2)
 """Where the fit windows end, as shares of the way from the foot of the edge to its end."""
+_CUTOFF_CHARGE, _ONSET_CHARGE = 0.6, 0.8
+"""See `fit_edge`; an onset is a line by definition, the secondary-electron edge may have any shape."""
+_LEAST_SIGNIFICANCE = 5.0
+"""Standard deviations below which an onset is none."""
+_HIDDEN = 3.0
+"""Standard deviations above the background at which a weaker level may hide before the onset."""
 _LEAST_RISE = 0.02
 """A rise smaller than this share of the valence spectrum is not taken for the first level."""
 _WORK_FUNCTIONS_EV = (1.5, 8.0)
@@ -114,11 +121,11 @@ def _cutoff(binding: FloatArray, intensity: FloatArray, variance: Variance, phot
     if inside.sum() < 15:
         return f"the spectrum does not reach the binding energies {low:.1f} to {high - 1:.1f} eV"
     x, y = -binding[inside][::-1], intensity[inside][::-1]
-    edge = locate_edge(x, y, variance(y), half=_BAND_EV, least_rise=0.3, stop=0.15)
+    edge = locate_edge(x, y, variance, half=_BAND_EV, least_rise=0.3, stop=0.15)
     if isinstance(edge, str):
         return f"no secondary-electron edge: {edge}"
-    shapes: tuple[Shape, ...] = ("ramp", "curved", "step")
-    return fit_located_edge(x, y, variance, shapes, edge, before=1.0, shares=_WINDOWS)
+    shapes: tuple[Shape, ...] = ("ramp", "step")
+    return fit_located_edge(x, y, variance, shapes, edge, before=1.0, shares=_WINDOWS, charge=_CUTOFF_CHARGE)
 
 
 def _onset(
@@ -129,39 +136,86 @@ def _onset(
     if inside.sum() < 15 or binding[0] > 6.0:
         return f"the spectrum begins at {binding[0]:.1f} eV, above the first occupied level"
     x, y = binding[inside], intensity[inside]
-    columns, prior = _satellites(binding, intensity, x, photon)
+    lines, columns, prior = _satellites(binding, intensity, x, photon)
     stripped = y - columns @ prior[:, 0]
-    edge = locate_edge(x, stripped, variance(y), half=_BAND_EV, least_rise=_LEAST_RISE, stop=0.4)
+    edge = locate_edge(x, stripped, variance, half=_BAND_EV, least_rise=_LEAST_RISE, stop=0.4)
     if isinstance(edge, str):
         return f"no onset of an occupied level: {edge}"
-    fit = fit_located_edge(
-        x, y, variance, ("ramp", "peak"), edge, before=1.5, shares=_WINDOWS, extra=columns, prior=prior
-    )
-    if isinstance(fit, str):
-        return fit
+    told: dict[str, str] = {}
+    while True:
+        fit = fit_located_edge(
+            x,
+            y,
+            variance,
+            ("line", "peak"),
+            edge,
+            before=1.5,
+            shares=_WINDOWS,
+            charge=_ONSET_CHARGE,
+            extra=columns,
+            prior=prior,
+        )
+        if isinstance(fit, str):
+            return fit
+        seen = fit.extra[:, 0] >= 0
+        if seen.all():
+            break
+        told |= {name: "not seen" for name, good in zip(lines, seen, strict=True) if not good}
+        lines = [name for name, good in zip(lines, seen, strict=True) if good]
+        columns, prior = columns[:, seen], prior[seen]
+    if fit.significance < _LEAST_SIGNIFICANCE:
+        return (
+            f"the first rise, at {fit.position:.1f} eV, does not stand out of the noise (only {fit.significance:.1f} "
+            "standard deviations)"
+        )
+    hidden = _hidden_level(x, stripped, variance, fit)
+    if hidden:
+        return hidden
     if abs(fit.position) < _FERMI_EDGE_EV:
         return f"the first edge, at {fit.position:.2f} eV, is a Fermi edge (of a metallic film or of the substrate)"
-    if len(fit.extra):
-        shares = ", ".join(
-            f"{name} {100 * strength:.1f} +- {100 * error:.1f} %"
-            for name, (strength, error) in zip(("beta", "gamma"), fit.extra, strict=True)
-        )
+    told |= {
+        name: f"{100 * strength:.1f} +- {100 * error:.1f} %"
+        for name, (strength, error) in zip(lines, fit.extra, strict=True)
+    }
+    if told:
+        shares = ", ".join(f"{name} {told[name]}" for name in sorted(told))
         notes.append(
             f"the onset was fitted with the satellites of He I, as shares of the main line: {shares}"
         )
     return fit
 
 
+def _hidden_level(x: FloatArray, y: FloatArray, variance: Variance, fit: EdgeFit) -> str:
+    """Whether something that is no straight background comes before the fitted onset, "" if not."""
+    before = x < fit.position - _BAND_EV
+    if before.sum() < 10:
+        return ""
+    x, y = x[before], y[before]
+    sigma = np.sqrt(variance(local_lines(x, y, np.ones_like(y), 2 * _BAND_EV)[0]))
+    excess = y - np.polyval(np.polyfit(x, y, 1, w=1 / sigma), x)
+    n = int(np.searchsorted(x, x[0] + 4 * _BAND_EV))
+    height = np.convolve(excess, np.ones(n) / n, "valid")
+    error = np.sqrt(np.convolve(sigma**2, np.ones(n), "valid")) / n
+    height[height < 0.15 * np.ptp(fit.curve)] = 0.0  # the tail of a level is no level
+    worst = int(np.argmax(height / error))
+    if height[worst] < _HIDDEN * error[worst]:
+        return ""
+    return (
+        f"before the fitted onset, at {fit.position:.1f} eV, the spectrum stands {height[worst] / error[worst]:.0f} "
+        f"standard deviations above its background about {x[worst + n // 2]:.1f} eV: a weaker level may begin there"
+    )
+
+
 def _satellites(
     binding: FloatArray, intensity: FloatArray, x: FloatArray, photon: float
-) -> tuple[FloatArray, FloatArray]:
-    """What weaker lines of the lamp add per unit of their intensity at `x`, and the prior of those intensities."""
-    lines = next((lines for main, lines in _SATELLITES_EV.items() if abs(main - photon) < 0.05), ())
+) -> tuple[list[str], FloatArray, FloatArray]:
+    """Weaker lines of the lamp: names, what each adds per unit of its intensity at `x`, prior of the intensities."""
+    lines = next((lines for main, lines in _SATELLITES_EV.items() if abs(main - photon) < 0.05), {})
+    if not lines:
+        return [], np.zeros((len(x), 0)), np.zeros((0, 2))
     smooth, _, _ = local_lines(binding, intensity, np.ones_like(intensity), 0.06)
-    columns = [np.interp(x + line - photon, binding, smooth) for line in lines]
-    if not columns:
-        return np.zeros((len(x), 0)), np.zeros((0, 2))
-    return np.column_stack(columns), _SATELLITE_PRIOR[: len(columns)]
+    columns = [np.interp(x + line - photon, binding, smooth) for line in lines.values()]
+    return list(lines), np.column_stack(columns), _SATELLITE_PRIOR
 
 
 def _drawn(label: str, fit: EdgeFit, sign: float, position: Estimate) -> FittedLine:

@@ -8,8 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from cluster_qc.analysis.measured import MeasuredTable, ascending, axis_unit, read_table
+from cluster_qc.analysis.measured import MeasuredTable, ascending, read_bytes, read_table
+from cluster_qc.analysis.photon_axis import axis_unit
 from cluster_qc.analysis.ups import HE_I_EV, evaluate_ups
+from cluster_qc.analysis.vamas_file import MAGIC, vamas_table
 from cluster_qc.errors import InputError
 from cluster_qc.model import UPSReference
 from cluster_qc.model.arrays import FloatArray
@@ -27,13 +29,14 @@ def read_ups_spectrum(
     bias_v: float = 0.0,
     axis: Axis | None = None,
     fermi_ev: float | None = None,
+    block: str | None = None,
 ) -> UPSLevels:
     """Read a photoelectron spectrum and evaluate it; see `evaluate_ups`.
 
     Parameters
     ----------
     path
-        A text file with energies and intensities; see `read_table`.
+        A text file with energies and intensities, see `read_table`, or a VAMAS file, see `vamas_table`.
     photon_energy_ev
         Photon energy; by default what the header says.
     bias_v
@@ -44,16 +47,18 @@ def read_ups_spectrum(
     fermi_ev
         Where the Fermi level lies on the axis of the file, after the bias is taken off; by default 0 on a binding axis
         and the photon energy on a kinetic one.
+    block
+        Name or number of the block of a VAMAS file; by default the only one, or the only one of technique UPS.
 
     Raises
     ------
     InputError
-        As in `read_table`, and for an unknown photon energy or kind of axis, energies that cannot belong to it, or a
-        spectrum with neither cutoff nor onset.
+        As in `read_table` and `vamas_table`, and for an unknown photon energy or kind of axis, energies that cannot
+        belong to it, or a spectrum with neither cutoff nor onset.
     """
     if axis not in (None, "binding", "kinetic"):
         raise InputError(f"unknown axis {axis!r}", fix="use binding or kinetic")
-    table = read_table(path, rows=20)
+    table = _table(Path(path), block)
     warnings = list(table.remarks)
     photon = _photon_energy(table, photon_energy_ev, warnings)
     intensity = table.values[:, 1 if table.values.shape[1] == 2 else _intensity_column(table, warnings)]
@@ -94,6 +99,15 @@ def homo_reference(levels: UPSLevels) -> UPSReference:
     )
 
 
+def _table(path: Path, block: str | None) -> MeasuredTable:
+    raw = read_bytes(path)
+    if raw.startswith(MAGIC):
+        return vamas_table(path, raw, block)
+    if block is not None:
+        raise InputError(f"{path}: --block {block}, but the file is not VAMAS", fix="leave --block out")
+    return read_table(path, rows=20)
+
+
 def _photon_energy(table: MeasuredTable, told: float | None, warnings: list[str]) -> float:
     if told is not None:
         if not 5.0 <= told <= 200.0:
@@ -104,7 +118,7 @@ def _photon_energy(table: MeasuredTable, told: float | None, warnings: list[str]
         return told
     header = table.header
     number = re.search(
-        r"(?:photon|excitation|source)\s*energy[^\d\n]{0,25}(\d+(?:[.,]\d+)?)"
+        r"(?:photon|excitation|source|characteristic)\s*energy[^\d\n]{0,25}(\d+(?:[.,]\d+)?)"
         "|\\bh\\s*[v\N{GREEK SMALL LETTER NU}]\\b[^\\d\n]{0,10}(\\d+(?:[.,]\\d+)?)",
         header,
     )
@@ -136,6 +150,18 @@ def _intensity_column(table: MeasuredTable, warnings: list[str]) -> int:
     return int(column)
 
 
+def _named_kind(table: MeasuredTable) -> Axis | None:
+    for where in (table.names[0], table.header):
+        kinds: list[Axis] = []
+        if re.search(r"binding|bindung|\bb\.?\s?e\b|\be ?b\b|e\s*-\s*e ?f", where):
+            kinds.append("binding")
+        if re.search(r"kinetic|kinetisch|\bk\.?\s?e\b|\be ?k(in)?\b", where):
+            kinds.append("kinetic")
+        if len(kinds) == 1:
+            return kinds[0]
+    return None
+
+
 def _kind_of_axis(table: MeasuredTable, photon: float, warnings: list[str]) -> Axis:
     name = table.names[0]
     if axis_unit(name)[0] in ("nm", "cm-1"):
@@ -144,14 +170,9 @@ def _kind_of_axis(table: MeasuredTable, photon: float, warnings: list[str]) -> A
             why="a photoelectron spectrum is counted against the energy of the electrons",
             fix="give the photoelectron spectrum; optical spectra go to cluster-qc tauc",
         )
-    for where in (name, table.header):
-        kinds: list[Axis] = []
-        if re.search(r"binding|bindung|\bb\.?\s?e\b|\be ?b\b|e\s*-\s*e ?f", where):
-            kinds.append("binding")
-        if re.search(r"kinetic|kinetisch|\bk\.?\s?e\b|\be ?k(in)?\b", where):
-            kinds.append("kinetic")
-        if len(kinds) == 1:
-            return kinds[0]
+    named = _named_kind(table)
+    if named:
+        return named
     energies = table.values[:, 0]
     if np.ptp(energies) > 0.65 * photon:
         brightest = float(energies[np.argmax(table.values[:, 1])])
@@ -178,6 +199,9 @@ def _binding(
 ) -> tuple[FloatArray, FloatArray]:
     """Binding energies from the Fermi level, ascending, with the intensities."""
     kind = axis or _kind_of_axis(table, photon, warnings)
+    named = _named_kind(table)
+    if axis and named not in (None, axis):
+        warnings.append(f"the file names a {named} energy; it was read as {axis} energy, as told")
     energies = table.values[:, 0].astype(float)
     if kind == "binding":
         binding = energies - bias_v - (fermi or 0.0)

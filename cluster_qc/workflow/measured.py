@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from cluster_qc.analysis.ups_reading import homo_reference, read_ups_spectrum
 from cluster_qc.errors import InputError
@@ -22,17 +23,15 @@ _NAMES = {
 }
 
 
-def homo_from_ups(
-    path: Path | None, homo_ev: float | None, *, photon_energy_ev: float | None, bias_v: float
-) -> UPSReference | None:
-    """The HOMO of a spectrum, None without one."""
+def homo_from_ups(path: Path | None, homo_ev: float | None, **options: Any) -> UPSReference | None:
+    """The HOMO of a spectrum, None without one; options as of `read_ups_spectrum`."""
     if path is None:
         return None
     if homo_ev is not None:
         raise InputError(
             "--homo and --ups were both given", fix="give the HOMO, or the spectrum to take it from"
         )
-    return homo_reference(read_ups_spectrum(path, photon_energy_ev=photon_energy_ev, bias_v=bias_v))
+    return homo_reference(read_ups_spectrum(path, **options))
 
 
 def measured_text(result: UPSLevels | TaucGaps) -> str:

@@ -1,5 +1,7 @@
 """Synthetic photoelectron and absorption spectra with known levels."""
 
+from functools import cache
+
 import numpy as np
 from scipy.special import ndtr
 
@@ -17,34 +19,65 @@ def gauss(x, centre, width):
     return np.exp(-0.5 * ((x - centre) / width) ** 2)
 
 
-def secondaries(x, kind, resolution):
-    t = CUTOFF - x
-    decay = np.exp(-np.clip(t - 0.45, 0, None) / 2.5)
-    if kind == "ramp":
-        return (ramp(t, resolution) - ramp(t - 0.45, 0.12)) / 0.45 * decay
+def broadened(shape, t, resolution):
+    """A function of max(t, 0), convolved with a Gaussian."""
     grid = np.linspace(-6 * resolution, 6 * resolution, 61)
     weights = gauss(grid, 0, resolution)
-    shifted = np.clip(t[:, None] - grid, 0, None)  # cascade of Chung and Everhart, work function 4.5 eV
-    return shifted / (shifted + 4.5) ** 4 @ (weights / weights.sum()) * 6**4 / 1.5
+    return shape(np.clip(t[:, None] - grid, 0, None)) @ (weights / weights.sum())
+
+
+# How the secondaries grow with the distance t from the cutoff, in eV; about 1 at the maximum.
+RISES = {
+    "physical": lambda t: (
+        t / (t + 4.5) ** 4 * 6**4 / 1.5
+    ),  # cascade of Chung and Everhart, work function 4.5 eV
+    "saturating": lambda t: 1.3 * (1 - np.exp(-t / 0.5)) * np.exp(-t / 3),
+    "narrow": lambda t: t / 0.4 * np.exp(1 - t / 0.4) * 0.9 + 0.1 * (1 - np.exp(-t)),
+}
+
+
+def secondaries(x, kind, resolution):
+    t = CUTOFF - x
+    if kind == "step":  # exp(-t / 2.5) from 0 on, broadened
+        return np.exp(-t / 2.5 + (resolution / 2.5) ** 2 / 2) * ndtr(t / resolution - resolution / 2.5)
+    if kind in RISES:
+        return broadened(RISES[kind], t, resolution)
+    length = {"ramp": 0.45, "short ramp": 0.25}[kind]
+    decay = np.exp(-np.clip(t - length, 0, None) / 2.5)
+    return (ramp(t, resolution) - ramp(t - length, 0.12)) / length * decay
 
 
 def first_level(x, kind, resolution):
-    if kind == "peak":  # steepest tangent meets zero two standard deviations before the maximum
-        return gauss(x, ONSET + 2 * 0.25, 0.25)
-    return (ramp(x - ONSET, resolution) - ramp(x - ONSET - 0.8, 0.15)) / 0.8
+    """About 1 at the maximum; the steepest tangent of a peak meets zero two standard deviations before it."""
+    if kind.endswith("peak"):
+        width = {"narrow peak": 0.15, "peak": 0.25, "broad peak": 0.4}[kind]
+        return gauss(x, ONSET + 2 * width, width)
+    if kind == "two levels":
+        return gauss(x, ONSET + 2 * 0.25, 0.25) + 1.5 * gauss(x, ONSET + 1.2, 0.3)
+    if kind == "bent":
+        return broadened(lambda t: 1 - np.exp(-t / 0.6), x - ONSET, resolution)
+    length = {"ramp": 0.8, "short ramp": 0.35}[kind]
+    return (ramp(x - ONSET, resolution) - ramp(x - ONSET - length, 0.15)) / length
 
 
-def ups(rng, *, cutoff="ramp", onset="ramp", counts=3e4, resolution=0.06, satellite=0.015, step=0.02):
-    """Binding energies (eV) and counts: sloped background, deeper bands, satellites, broadening, counting noise."""
+@cache
+def expected_ups(cutoff, onset, resolution, satellite, step, slope):
     x = np.arange(-1.0, 18.2, step)
 
     def valence(energies):
         bands = 2 * gauss(energies, 3.8, 0.45) + 4 * gauss(energies, 6.5, 0.9) + 3 * gauss(energies, 9.0, 0.7)
         return 0.03 * (first_level(energies, onset, resolution) + bands)
 
-    expected = secondaries(x, cutoff, resolution) + valence(x) + 4e-4 * (1 + 0.06 * x)
-    expected += satellite * (valence(x + 1.869) + 0.3 * valence(x + 2.524))
-    return x, rng.poisson(counts * expected).astype(float)
+    expected = secondaries(x, cutoff, resolution) + valence(x) + 4e-4 * (1 + slope * x)
+    return x, expected + satellite * (valence(x + 1.869) + 0.3 * valence(x + 2.524))
+
+
+def ups(
+    rng, *, cutoff="ramp", onset="ramp", counts=3e4, resolution=0.06, satellite=0.015, step=0.02, slope=0.06
+):
+    """Binding energies (eV) and counts: sloped background, deeper bands, satellites, broadening, counting noise."""
+    x, expected = expected_ups(cutoff, onset, resolution, satellite, step, slope)
+    return x.copy(), rng.poisson(counts * expected).astype(float)
 
 
 def absorption(rng, *, kind="direct", noise=2e-3, base=0.03, urbach=0.04):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cluster_qc.analysis.measured import ascending, axis_unit, photon_energies_ev, read_table
+from cluster_qc.analysis.measured import ascending, read_table
+from cluster_qc.analysis.photon_axis import axis_unit, photon_energies_ev
 from cluster_qc.errors import InputError
 
 X = np.linspace(2.0, 5.0, 31)
@@ -99,7 +100,7 @@ def test_what_is_no_text_file(tmp_path):
     for name, reason in (
         ("book.xlsx", "spreadsheet"),
         ("data.bin", "not a text"),
-        ("ups.vms", r"VAMAS file.*\n.*convert the spectrum to text"),
+        ("ups.vms", r"VAMAS file.*\n.*cluster-qc ups"),
         (".", "folder"),
         ("no", "no such"),
     ):

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from cluster_qc.analysis.tauc import evaluate_tauc, read_tauc
+from cluster_qc.analysis.measured import read_table
+from cluster_qc.analysis.tauc import evaluate_tauc
+from cluster_qc.analysis.tauc_reading import _absorption, read_tauc
 from cluster_qc.errors import InputError
 
 HC = 1239.8419843
@@ -64,3 +66,32 @@ def test_the_assumption_is_told(synthetic):
     found = evaluate_tauc(*synthetic.absorption(np.random.default_rng(1)))
     assert any("band-to-band" in warning for warning in found.as_json()["warnings"])
     assert found.onset_ev is not None
+
+
+def test_every_way_of_writing_an_absorption_gives_the_same_curve(synthetic, tmp_path):
+    x, y = synthetic.absorption(np.random.default_rng(1))
+    y = y - y.min() + 0.01
+    r = 0.1 + 0.01 * x
+    t = (1 - r) * np.exp(-y)
+    diffuse = 1 + y - np.sqrt(y**2 + 2 * y)  # the inverse of Kubelka and Munk's function
+    ways = {
+        "absorptance,R": (x, 1 - r - t, r),
+        "absorptance (%),R (%)": (x, 100 * (1 - r - t), 100 * r),
+        "1-T": (x, 1 - np.exp(-y)),
+        "R (%)": (x, 100 * diffuse),
+        "diffuse reflectance": (x, diffuse),
+        "F(R)": (x, y),
+        "Kubelka-Munk": (x, y),
+    }
+    for name, columns in ways.items():
+        table = read_table(written(tmp_path / "t.csv", columns, f"energy (eV),{name}"))
+        warnings = []
+        absorption, _ = _absorption(table, None, warnings)
+        np.testing.assert_allclose(
+            absorption, y, rtol=2e-5, err_msg=name
+        )  # seven digits, differences of them
+        assert any("diffuse" in w for w in warnings) == (name in ("R (%)", "diffuse reflectance"))
+    with pytest.raises(InputError, match=r"r\.csv:5: the reflectance is -0\.1"):
+        read_tauc(
+            written(tmp_path / "r.csv", (x, np.where(np.arange(len(x)) == 3, -0.1, diffuse)), "energy (eV),R")
+        )

@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from cluster_qc.analysis.edge import _columns, fit_edge, noise_variance
+from cluster_qc.analysis.edge import _columns, fit_edge
+from cluster_qc.analysis.noise import noise_variance
 from cluster_qc.analysis.ups import evaluate_ups
 from cluster_qc.analysis.ups_reading import read_ups, read_ups_spectrum
 from cluster_qc.errors import InputError
@@ -67,48 +68,58 @@ def test_intensity_in_other_units_gives_the_same_levels(spectrum):
 def test_the_stated_uncertainty_is_honest(synthetic):
     # 95 % intervals of 24 spectra, cutoff and onset: 48 trials. At 95 % fewer than 41 hits have a chance of 0.4 %;
     # with an uncertainty half as large as it should be the hits would be about 32.
-    hits = 0
+    hits, stated = 0, []
     for seed, kind in enumerate(("ramp", "peak") * 12):
         found = evaluate_ups(*synthetic.ups(np.random.default_rng(seed), onset=kind), HE_I)
         for estimate, true in ((found.cutoff_ev, synthetic.CUTOFF), (found.onset_ev, synthetic.ONSET)):
             hits += abs(estimate.value - true) < 1.96 * estimate.uncertainty
-            assert estimate.uncertainty < 0.1
+            stated.append(estimate.uncertainty)
     assert hits >= 41
+    assert np.median(stated) < 0.05  # and not honest by being vague
 
 
-@pytest.mark.xfail(
-    strict=True, reason="known weakness: a cutoff as curved as a cascade's is too sure (benchmarks)"
-)
-def test_the_stated_uncertainty_is_honest_for_a_curved_cutoff(synthetic):
-    # As above: 48 trials, of which fewer than 41 inside have a chance of 0.4 % if the interval is honest.
-    hits = 0
-    for seed in range(48):
-        counts = (3e3, 3e4, 3e5)[seed % 3]
-        x, y = synthetic.ups(np.random.default_rng(seed), cutoff="physical", counts=counts)
+def test_the_stated_uncertainty_is_honest_for_every_shape_of_the_cutoff(synthetic):
+    # As above: 30 trials, of which fewer than 25 inside have a chance of 0.3 % if the interval is honest.
+    hits, stated = 0, []
+    for seed in range(30):
+        kind = ("physical", "saturating", "narrow", "short ramp", "step")[seed % 5]
+        x, y = synthetic.ups(np.random.default_rng(seed), cutoff=kind, counts=(3e3, 3e5)[seed % 2])
         found = evaluate_ups(x[x > 12], y[x > 12], HE_I).cutoff_ev
         hits += abs(found.value - synthetic.CUTOFF) < 1.96 * found.uncertainty
-    assert hits >= 41
+        stated.append(found.uncertainty)
+    assert hits >= 25
+    assert np.median(stated) < 0.05
+
+
+def test_few_counts_give_a_wide_interval_or_a_reason(synthetic):
+    # A level of 3 counts a point at its maximum: known within the interval (3 sigma: 1 in 370) or not at all.
+    for seed in range(12):
+        x, y = synthetic.ups(np.random.default_rng(seed), counts=100)
+        found = evaluate_ups(x, y, HE_I)
+        if found.onset_ev is None:
+            assert "onset" in found.reasons["onset_ev"] or "rise" in found.reasons["onset_ev"]
+        else:
+            assert abs(found.onset_ev.value - synthetic.ONSET) < 3 * found.onset_ev.uncertainty
 
 
 def test_derivatives_of_the_shapes():
     x, h = np.linspace(-1, 1, 9), 1e-5
-    for shape in ("ramp", "curved", "step", "peak"):
-        _, by_position, by_width = _columns(shape, x, 0.1, 0.3)
-        for exact, low, high in (
-            (by_position, (0.1 - h, 0.3), (0.1 + h, 0.3)),
-            (by_width, (0.1, 0.3 * np.exp(-h)), (0.1, 0.3 * np.exp(h))),
-        ):
-            numeric = (np.array(_columns(shape, x, *high)[0]) - np.array(_columns(shape, x, *low)[0])) / (
-                2 * h
-            )
+    for shape in ("ramp", "line", "step", "peak"):
+        columns = [
+            _columns(shape, x, np.array(0.1 + a * h), np.array(0.3 * np.exp(b * h)))
+            for a, b in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
+        ]
+        for exact, plus, minus in ((columns[0][1], 1, 2), (columns[0][2], 3, 4)):
+            numeric = (columns[plus][0] - columns[minus][0]) / (2 * h)
             np.testing.assert_allclose(exact, numeric, atol=1e-8)  # central differences: h^2
 
 
 def test_a_noiseless_ramp_is_found_where_it_starts():
     x = np.arange(0.0, 4.0, 0.02)
     y = 5 + 0.5 * x + 100 * np.maximum(x - 2, 0)
-    fit = fit_edge(x, y, np.ones_like, ["ramp"], [0.5], [2.5, 3.0], (1.9, 0.1), (1.5, 2.5))
-    assert fit.position == pytest.approx(2.0, abs=1e-3)
+    fit = fit_edge(x, y, np.ones_like, ["ramp"], 0.5, [2.5, 3.0], (1.9, 0.1), (1.5, 2.5), 0.6)
+    assert fit.position == pytest.approx(2.0, abs=fit.uncertainty)
+    assert fit.uncertainty < 0.02
 
 
 def test_noise_is_recognised_as_counting_or_constant():
@@ -141,8 +152,10 @@ def test_every_way_of_writing_a_spectrum_gives_the_same_levels(spectrum, tmp_pat
     for name, (axis, values, header, options) in ways.items():
         file = written(tmp_path / f"{name}.csv", axis, values, header)
         found = read_ups_spectrum(file, photon_energy_ev=HE_I, **options)
-        assert found.homo_ev.value == pytest.approx(wanted.homo_ev.value, abs=1e-3), name
-        assert found.work_function_ev.value == pytest.approx(wanted.work_function_ev.value, abs=1e-3), name
+        for level in ("homo_ev", "work_function_ev"):
+            a, b = getattr(found, level), getattr(wanted, level)
+            # Four decimals in the file can move a point across the end of a window.
+            assert a.value == pytest.approx(b.value, abs=0.2 * b.uncertainty), (name, level)
 
 
 @pytest.mark.parametrize("header", ["# He I\n", "photon energy: 21.218 eV\n", "hv = 21,218\n"])
@@ -220,6 +233,13 @@ def test_a_charged_sample_is_warned_about(spectrum):
 def test_satellites_are_told_for_helium_only(spectrum):
     assert any("satellites of He I" in w for w in evaluate_ups(*spectrum, HE_I).warnings)
     assert not any("satellites" in w for w in evaluate_ups(*spectrum, 21.0).warnings)
+
+
+def test_a_satellite_has_no_negative_intensity(synthetic):
+    for seed in range(4):
+        found = evaluate_ups(*synthetic.ups(np.random.default_rng(seed), satellite=0.0), HE_I)
+        told = next(warning for warning in found.warnings if "satellites of He I" in warning)
+        assert " -" not in told.replace("+-", "")
 
 
 def test_read_ups_gives_a_reference_for_align(spectrum, tmp_path):

@@ -1,0 +1,134 @@
+"""Absorption spectra from files: absorbance, transmittance, reflectance, absorptance, Kubelka-Munk values."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from cluster_qc.analysis.measured import MeasuredTable, ascending, read_table
+from cluster_qc.analysis.photon_axis import photon_energies_ev
+from cluster_qc.analysis.tauc import evaluate_tauc
+from cluster_qc.errors import InputError
+from cluster_qc.model.arrays import FloatArray
+from cluster_qc.model.measured import TaucGaps
+
+_LN10 = float(np.log(10.0))
+_ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
+_COLUMNS = {
+    "transmittance": r"transmi|(^|[^a-z-])%?\s*t\b",
+    "kubelka-munk": r"kubelka|\bf\s*\(\s*r\b|\bk\s*[-/]\s*m\b",
+    "reflectance": r"reflect|(^|[^a-z-])%?\s*r\b",
+    "absorptance": r"absorptance|\b1\s*-\s*[rt]\b",
+    "absorption": rf"absorb|extinction|\babs\b|\ba\b|optical density|\bod\b|alpha|epsilon|absorption|{_ALPHA}",
+}
+"""How the columns are named."""
+
+
+def read_tauc(path: str | Path, *, thickness_nm: float | None = None) -> TaucGaps:
+    """Read an absorption spectrum and evaluate it; see `evaluate_tauc`.
+
+    The file holds the photon energy or wavelength and either the absorbance, the absorption coefficient, the
+    transmittance or the absorptance with or without the reflectance, the diffuse reflectance alone, or Kubelka-Munk
+    values (shares of 1 or percent).
+
+    Raises
+    ------
+    InputError
+        As in `read_table` and `photon_energies_ev`; for a thickness that is not positive, transmittances that are not,
+        and a spectrum with no absorption edge.
+    """
+    if thickness_nm is not None and not 0 < thickness_nm < 1e8:
+        raise InputError(f"the thickness is {thickness_nm:g} nm", fix="give a positive thickness in nm")
+    table = read_table(path, rows=20)
+    energies, remarks = photon_energies_ev(table)
+    warnings = [*table.remarks, *remarks]
+    absorption, unit = _absorption(table, thickness_nm, warnings)
+    energies, absorption = ascending(table, energies, absorption)
+    return evaluate_tauc(energies, absorption, unit=unit, warnings=tuple(warnings), source=str(path))
+
+
+def _absorption(
+    table: MeasuredTable, thickness_nm: float | None, warnings: list[str]
+) -> tuple[FloatArray, str]:
+    """Absorption coefficient (1/cm with the thickness), or what is proportional to it."""
+    found = {
+        kind: table.column(pattern) or None for kind, pattern in _COLUMNS.items()
+    }  # column 0 is the axis
+    if found["kubelka-munk"] == found["reflectance"]:
+        found["reflectance"] = None  # F(R)
+    r = None if found["reflectance"] is None else _share(table, found["reflectance"], warnings)
+    if found["transmittance"] is not None and found["absorptance"] != found["transmittance"]:
+        depth, kind = (
+            _depth(table, _share(table, found["transmittance"], warnings), r, warnings),
+            "alpha x thickness",
+        )
+    elif found["absorptance"] is not None:
+        share = _share(table, found["absorptance"], warnings)
+        if re.search(r"1\s*-\s*r", table.names[found["absorptance"]]):
+            warnings.append("1 - R was taken as the absorptance of a film that lets nothing through")
+        rest = 1.0 if r is None else 1 - r
+        depth, kind = _depth(table, rest - share, r, warnings), "alpha x thickness"
+    elif found["kubelka-munk"] is not None:
+        return table.values[:, found["kubelka-munk"]].astype(float), table.names[found["kubelka-munk"]]
+    elif r is not None and found["absorption"] is None:
+        return _kubelka_munk(table, r, warnings), "F(R)"
+    else:
+        column = found["absorption"]
+        if column is None:
+            column = 1
+            warnings.append(f"column 2 ({table.names[1] or 'without a name'}) was taken as the absorbance")
+        absorption = table.values[:, column].astype(float)
+        if re.search(f"alpha|{_ALPHA}|coefficient", table.names[column]):
+            return absorption, table.names[column]
+        depth = absorption * (1.0 if thickness_nm is None else _LN10)
+        kind = table.names[column] or "absorbance"
+    return (depth, kind) if thickness_nm is None else (depth / (thickness_nm * 1e-7), "1/cm")
+
+
+def _depth(
+    table: MeasuredTable, transmitted: FloatArray, reflected: FloatArray | None, warnings: list[str]
+) -> FloatArray:
+    """Absorption coefficient times thickness, -ln(T / (1 - R))."""
+    if reflected is None:
+        reflected = np.zeros_like(transmitted)
+        warnings.append(
+            "no reflectance in the file: alpha is from -ln T alone, reflection counts as absorption"
+        )
+    bad = np.flatnonzero((transmitted <= 0) | (reflected >= 1))
+    if len(bad):
+        row = int(bad[0])
+        raise InputError(
+            f"{table.where(row)}: transmittance {transmitted[row]:g}, reflectance {reflected[row]:g}",
+            why="alpha is -ln(T / (1 - R)), which needs T above 0 and R below 1",
+            fix="cut the range where nothing is transmitted, or correct the dark signal",
+        )
+    return np.asarray(-np.log(transmitted / (1 - reflected)))
+
+
+def _kubelka_munk(table: MeasuredTable, reflectance: FloatArray, warnings: list[str]) -> FloatArray:
+    """(1 - R)^2 / 2R, which is proportional to alpha where the scattering hardly depends on the wavelength."""
+    bad = np.flatnonzero((reflectance <= 0) | (reflectance > 1.05))
+    if len(bad):
+        row = int(bad[0])
+        raise InputError(
+            f"{table.where(row)}: the reflectance is {reflectance[row]:g}",
+            why="the Kubelka-Munk function (1 - R)^2 / 2R needs R between 0 and 1",
+            fix="refer the reflectance to a white standard, as a share of 1 or in percent",
+        )
+    warnings.append(
+        "the only reflectance was taken as diffuse, of a powder too thick to shine through: alpha is proportional to "
+        "the Kubelka-Munk function (1 - R)^2 / 2R"
+    )
+    return np.asarray((1 - reflectance) ** 2 / (2 * reflectance))
+
+
+def _share(table: MeasuredTable, column: int, warnings: list[str]) -> FloatArray:
+    """Transmittance, reflectance or absorptance as a share of 1."""
+    values = table.values[:, column].astype(float)
+    if "%" in table.names[column] or values.max() > 1.5:
+        if "%" not in table.names[column]:
+            warnings.append(f"column {column + 1} ({table.names[column]!r}) was taken to be in percent")
+        values = values / 100
+    return values
