@@ -474,6 +474,10 @@ def test_align_with_a_spectrum(finished, spectra):
     assert "fitted from" in done.stdout
     both = cli("align", finished, "--ups", file, "--homo", "-6", cwd=spectra, check=2)
     assert "both given" in both.stderr
+    told = ("--photon-energy", "21.218", "--axis", "binding", "--fermi", "0.2")
+    shifted = cli("align", finished, "--ups", file, *told, cwd=spectra)
+    assert "fitted from" in shifted.stdout
+    assert "without a spectrum" in cli("align", finished, "--axis", "binding", cwd=spectra, check=2).stderr
 
 
 def test_levels(finished, tmp_path):

@@ -248,7 +248,7 @@ def fit_edge(
     start
         First guess of the line's intersection with the background and of the width.
     limits
-        Fits that end with their position outside are dropped.
+        Fits that end with their position outside, or know it no better than these, are dropped.
     charge
         What the log weight of a model loses for each point outside its window; a point inside costs 1/2 on average, so
         that a value near it gives narrow windows a say, a large one trusts the models.
@@ -264,30 +264,8 @@ def fit_edge(
     ends = ends[ends >= _LEAST_POINTS + extra.shape[1]]
     if not len(ends):
         return None
-    smooth, _, _ = local_lines(x, y, np.ones_like(y), 3 * float(np.median(np.diff(x))))
-    height, length = float(np.ptp(smooth)), float(min(highs) - start[0])
-    wide = np.array([[0.0, 10 * height + abs(float(smooth.mean()))], [0.0, 10 * height / length]])
-    kinds = [(shape, order, end) for shape in shapes for order in range(len(_POWERS[shape])) for end in ends]
-    nedge = max(len(_POWERS[shape]) for shape in shapes)
-    used = np.array([[1.0 if n <= order else 0.0 for n in range(nedge)] for _, order, _ in kinds])
-    priors = np.zeros((len(kinds), 2 + len(prior) + nedge, 2))
-    priors[:, : 2 + len(prior)] = np.concatenate([wide, prior])
-    priors[..., 2 + len(prior) :, 1] = 1.0  # of the columns that a model has not; they stay zero
-    for model, (shape, order, _) in enumerate(kinds):
-        powers = np.array(_POWERS[shape][: order + 1], dtype=float)
-        priors[model, 2 + len(prior) : 2 + len(prior) + order + 1, 1] = height / length**powers
-    models = _Models(
-        x=x,
-        y=y,
-        sigma=np.sqrt(noise(smooth)),
-        fixed=np.column_stack([np.ones_like(x), x - x[0], extra]),
-        shapes=tuple(shape for shape, _, _ in kinds),
-        used=used,
-        ends=np.array([end for _, _, end in kinds]),
-        prior=priors,
-        width=start[1],
-        charge=charge,
-        log_prior=np.array([_BENT if shape == "line" and order else 0.0 for shape, order, _ in kinds]),
+    models = _all_models(
+        x, y, noise, shapes, ends, float(min(highs) - start[0]), start[1], charge, extra, prior
     )
     foot, width = start
     first = {
@@ -298,18 +276,21 @@ def fit_edge(
     }
     begin = np.array([(first[shape][0], np.log(first[shape][1])) for shape in models.shapes])
     fits = _fit(models, begin, _STEPS)
-    model, misfit = _best(models, fits)
+    log_weight = _log_weights(fits, limits)
+    if not np.isfinite(log_weight).any():
+        return None
+    model, misfit = _best(models, fits, log_weight)
     scale = misfit if misfit > _MISFIT else 1.0
     # once more with the noise that belongs to a fitted curve, not to the noisy one
     curve, _ = _drawn(models, fits, model)
     sigma = np.sqrt(np.concatenate([noise(curve), models.sigma[len(curve) :] ** 2]) * scale)
     models = replace(models, sigma=sigma)
     fits = _fit(models, fits.parameters[:, :2], 3)
-    model, misfit = _best(models, fits)
-    position = fits.parameters[:, 0]
-    log_weight = np.where((position > limits[0]) & (position < limits[1]), fits.log_probability, -np.inf)
+    log_weight = _log_weights(fits, limits)
     if not np.isfinite(log_weight).any():
         return None
+    model, misfit = _best(models, fits, log_weight)
+    position = fits.parameters[:, 0]
     weight = np.exp((log_weight - log_weight.max()) / _TEMPER)
     weight /= weight.sum()
     mean = float(weight @ position)
@@ -330,9 +311,57 @@ def fit_edge(
     )
 
 
-def _best(models: _Models, fits: _Fits) -> tuple[int, float]:
+def _all_models(
+    x: FloatArray,
+    y: FloatArray,
+    noise: Callable[[FloatArray], FloatArray],
+    shapes: Sequence[Shape],
+    ends: FloatArray,
+    length: float,
+    width: float,
+    charge: float,
+    extra: FloatArray,
+    prior: FloatArray,
+) -> _Models:
+    """Every shape with each of its orders in each window; `length` and `width` are the edge's, about."""
+    smooth, _, _ = local_lines(x, y, np.ones_like(y), 3 * float(np.median(np.diff(x))))
+    height = float(np.ptp(smooth))
+    wide = np.array([[0.0, 10 * height + abs(float(smooth.mean()))], [0.0, 10 * height / length]])
+    kinds = [(shape, order, end) for shape in shapes for order in range(len(_POWERS[shape])) for end in ends]
+    nedge = max(len(_POWERS[shape]) for shape in shapes)
+    used = np.array([[1.0 if n <= order else 0.0 for n in range(nedge)] for _, order, _ in kinds])
+    priors = np.zeros((len(kinds), 2 + len(prior) + nedge, 2))
+    priors[:, : 2 + len(prior)] = np.concatenate([wide, prior])
+    priors[..., 2 + len(prior) :, 1] = 1.0  # of the columns that a model has not; they stay zero
+    for model, (shape, order, _) in enumerate(kinds):
+        powers = np.array(_POWERS[shape][: order + 1], dtype=float)
+        priors[model, 2 + len(prior) : 2 + len(prior) + order + 1, 1] = height / length**powers
+    return _Models(
+        x=x,
+        y=y,
+        sigma=np.sqrt(noise(smooth)),
+        fixed=np.column_stack([np.ones_like(x), x - x[0], extra]),
+        shapes=tuple(shape for shape, _, _ in kinds),
+        used=used,
+        ends=np.array([end for _, _, end in kinds]),
+        prior=priors,
+        width=width,
+        charge=charge,
+        log_prior=np.array([_BENT if shape == "line" and order else 0.0 for shape, order, _ in kinds]),
+    )
+
+
+def _log_weights(fits: _Fits, limits: tuple[float, float]) -> FloatArray:
+    """Log probabilities, -inf for a position outside the limits or not known better than by them."""
+    position, variance = fits.parameters[:, 0], fits.covariance[:, 0, 0]
+    within = (position > limits[0]) & (position < limits[1])
+    known = variance < (limits[1] - limits[0]) ** 2 / 12
+    return np.where(within & known, fits.log_probability, -np.inf)
+
+
+def _best(models: _Models, fits: _Fits, log_weight: FloatArray) -> tuple[int, float]:
     """The most probable model and its reduced chi^2."""
-    model = int(np.argmax(fits.log_probability))
+    model = int(np.argmax(log_weight))
     free = 2 + models.fixed.shape[1] + models.used[model].sum()
     return model, float(fits.chi2[model] / max(models.ends[model] - free, 1))
 

@@ -26,6 +26,8 @@ _NAMES = {
 def homo_from_ups(path: Path | None, homo_ev: float | None, **options: Any) -> UPSReference | None:
     """The HOMO of a spectrum, None without one; options as of `read_ups_spectrum`."""
     if path is None:
+        if any(options.values()):
+            raise InputError("settings of a spectrum without a spectrum", fix="give its file with --ups")
         return None
     if homo_ev is not None:
         raise InputError(
