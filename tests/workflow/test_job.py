@@ -36,6 +36,12 @@ def test_standard_is_the_default_and_results_go_to_the_name(folder):
     assert job.directory.parts[-2:] == ("results", "water")
 
 
+def test_a_range_separation_reaches_the_method(folder):
+    job = load_job(job_file(folder, '[method]\nfunctional = "lc_wpbe"\nomega = 0.2\n'))
+    method = job.dft_method(Cluster("he", ("He",), [[0, 0, 0]]), ())
+    assert (method.functional, method.omega) == ("lc_wpbe", 0.2)
+
+
 def test_options_go_before_file_and_file_before_preset(folder):
     text = (
         'preset = "quick"\n[method]\nbasis = "sto-3g"\ngrid_level = 2\n'

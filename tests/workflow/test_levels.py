@@ -117,6 +117,14 @@ def test_without_a_ground_state_nothing_is_written(tmp_path, ground):
     assert not (tmp_path / "levels").exists()
 
 
+def test_a_copy_without_its_records_says_how_to_get_them(tmp_path):
+    summary = {"schema_version": 1, "provenance": {"records": {"scf": "scf-12345678"}}}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(StorageError, match="has no scf") as refusal:
+        run_levels(tmp_path, quiet=True)
+    assert "run command again" in refusal.value.fix
+
+
 def test_an_unconverged_ion_is_marked(tmp_path, ground):
     store.put(tmp_path, replace(ground, method=replace(METHOD, max_cycle=1, conv_tol=1e-13)))
     table = run_levels(tmp_path, quiet=True)
