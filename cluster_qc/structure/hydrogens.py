@@ -18,6 +18,11 @@ from cluster_qc.structure.molecule import Molecule, hill_formula
 _LENGTH = {"B": 1.19, "C": 1.09, "N": 1.01, "O": 0.97, "Si": 1.48, "P": 1.42, "S": 1.34}
 _SINGLE_CN = 1.40
 """Angstrom; C-N single bonds are longer (1.47), amides and imines shorter (1.35, 1.28)."""
+_IN_PLANE, _SIDEWAYS = 30.0, 75.0
+"""Degrees between a metal and the axis of a carbon's two nonmetals: in their plane for aryl, acyl and carbene carbons,
+tetrahedral for alkyl (CHR2), above the plane for pi-bound rings and alkenes."""
+_AMIDE_CN, _NITRILE_CN = 1.30, 1.20
+"""Angstrom; C-N is 1.33 in amides, 1.28 in imines, 1.14 in nitriles."""
 _TETRAHEDRAL = np.deg2rad(109.47)
 _WATER = np.deg2rad(104.5)
 _SINGLE_O = {"C": 1.29, "N": 1.36, "P": 1.53, "S": 1.52, "B": 1.30, "Si": 1.58}
@@ -215,7 +220,13 @@ def _on_carbon(i: int, molecule: Molecule, neighbours: list[list[int]]) -> int:
         angle = np.rad2deg(np.arccos(np.clip(units[0] @ units[1], -1, 1)))
         if angle > 155:
             return 0
-        return 1 if angle > 112 and ratios.min() < 0.95 else 2
+        tilt = _metal_tilt(i, units, molecule, neighbours) if bound else None
+        if tilt is not None and tilt < _IN_PLANE:
+            return 0
+        sp2 = ratios.min() < (
+            0.95 if angle > 112 else 0.945
+        )  # in five-membered rings the angle tells nothing
+        return 1 if sp2 or (tilt is not None and tilt < _SIDEWAYS) else 2
     if len(near) == 1:
         if ratios[0] < 0.83:
             return 1 if molecule.symbols[near[0]] == "C" else 0
@@ -223,11 +234,21 @@ def _on_carbon(i: int, molecule: Molecule, neighbours: list[list[int]]) -> int:
     return 0
 
 
+def _metal_tilt(i: int, units: FloatArray, molecule: Molecule, neighbours: list[list[int]]) -> float:
+    """Smallest angle (degrees) between a carbon's metals and the direction away from its two nonmetals."""
+    metals = [j for j in neighbours[i] if is_cluster_metal(molecule.symbols[j])]
+    away = -units.sum(axis=0)
+    vectors = molecule.positions[metals] - molecule.positions[i]
+    cosines = vectors @ away / (np.linalg.norm(vectors, axis=1) * np.linalg.norm(away))
+    return float(np.rad2deg(np.arccos(np.clip(cosines, -1, 1))).min())
+
+
 def _on_nitrogen(i: int, molecule: Molecule, neighbours: list[list[int]]) -> int:
     """Room for hydrogens on a nitrogen, by its neighbours (metals included); whether they are there, it does not tell.
 
     An ammine has room for three, a metal's amine (C-N single) for two, any other nitrogen with two neighbours for one,
-    a pyramidal one with three neighbours for one.
+    a pyramidal one with three neighbours for one; at the end of a ligand, an amine or amide has room for two, an imine
+    for one.
     """
     if molecule.symbols[i] != "N":
         return 0
@@ -239,7 +260,9 @@ def _on_nitrogen(i: int, molecule: Molecule, neighbours: list[list[int]]) -> int
         return int(np.linalg.norm((vectors / lengths[:, None]).sum(axis=0)) > 0.5)
     if len(near) == 2:
         return 2 if any(metal) and lengths[metal.index(False) if False in metal else 0] > _SINGLE_CN else 1
-    return 3 if len(near) == 1 and metal[0] else 0
+    if len(near) == 1:
+        return 3 if metal[0] else 2 if lengths[0] > _AMIDE_CN else 1 if lengths[0] > _NITRILE_CN else 0
+    return 0
 
 
 def _on_oxygen(i: int, molecule: Molecule, neighbours: list[list[int]]) -> int:
@@ -290,6 +313,8 @@ def _places(
             return _away(i, count, molecule.positions[near[0]] - here, molecule, others)
         torsions = {1: (180.0,), 2: (0.0, 180.0), 3: (60.0, 180.0, -60.0)}.get(count, ())
         angle = np.deg2rad(120.0) if count == 2 else _TETRAHEDRAL
+        if symbol == "N" and count == 2 and np.linalg.norm(molecule.positions[near[0]] - here) > _SINGLE_CN:
+            angle, torsions = _TETRAHEDRAL, (60.0, -60.0)
         reference = _reference(i, near[0], molecule, neighbours)
         return [here + length * _turned(units[0], reference, angle, torsion) for torsion in torsions]
     return []

@@ -204,8 +204,38 @@ def test_an_alcohols_hydrogen_is_added_and_a_choice_between_oxygen_and_nitrogen_
     report = inspect_cif(written(ALCOHOL, "C H3 Au Cl O", save))
     assert (report.cluster.formula, report.added_hydrogens) == ("CH3AuClO", 3)
     both: Atoms = [*ALCOHOL, ("N", (2.5, -0.8, 1.1)), ("C", (3.9, -0.8, 1.4))]
-    assert inspect_cif(written(both, "C2 H7 Au Cl N O", save)).missing_hydrogens == 0
-    assert inspect_cif(written(both, "C2 H6 Au Cl N O", save)).missing_hydrogens == 6
+    assert inspect_cif(written(both, "C2 H6 Au Cl N O", save)).added_hydrogens == 6
+    assert inspect_cif(written(both, "C2 H5 Au Cl N O", save)).missing_hydrogens == 5
+
+
+def test_an_amides_hydrogens_lie_in_its_plane_and_a_nitrile_has_none(save):
+    amide: Atoms = [*METHYL, ("O", (2.7, 1.03, 0)), ("N", (2.75, -1.12, 0))]
+    report = inspect_cif(written(amide, "C H2 Au Cl N O", save))
+    assert (report.cluster.formula, report.added_hydrogens) == ("CH2AuClNO", 2)
+    points = report.cluster.coords / angstrom
+    assert np.linalg.svd(points - points.mean(axis=0))[1][2] == pytest.approx(0, abs=1e-4)
+    nitrile: Atoms = [*METHYL, ("N", (3.17, 0, 0))]
+    assert inspect_cif(written(nitrile, "C Au Cl N", save)).added_hydrogens == 0
+
+
+def pentagon(elements: str, side: float, metal: tuple[str, float]) -> Atoms:
+    """A ring, its first atom toward a metal in its plane, or a metal above it (negative distance from the plane)."""
+    radius = side / (2 * np.sin(np.pi / 5))
+    points = [(radius * np.cos(t), radius * np.sin(t), 0.0) for t in 2 * np.pi * np.arange(5) / 5]
+    place = (radius + metal[1], 0.0, 0.0) if metal[1] > 0 else (0.0, 0.0, -metal[1])
+    return [(metal[0], place), *zip(elements, points, strict=True)]
+
+
+def test_hydrogens_of_carbenes_and_cyclopentadienyls_follow_from_the_carbons(save):
+    carbene = pentagon("CNCCN", 1.37, ("Au", 2.0))
+    for _, (x, y, _) in [carbene[2], carbene[5]]:
+        carbene.append(("C", (x * 2.25, y * 2.25, 0.0)))
+    carbene.append(("Cl", (carbene[0][1][0] + 2.28, 0, 0)))
+    report = inspect_cif(save(text(rows(carbene, P1, (0.3, 0.3, 0.3)), P1)))
+    assert report.cluster.formula == "C5H8AuClN2"
+    sandwich = [*pentagon("CCCCC", 1.41, ("Cu", -1.85)), ("C", (0, 0, 3.65)), ("O", (0, 0, 4.78))]
+    report = inspect_cif(save(text(rows(sandwich, P1, (0.3, 0.3, 0.3)), P1)))
+    assert report.cluster.formula == "C6H5CuO"
 
 
 # --- charges ------------------------------------------------------------------------------------------------
