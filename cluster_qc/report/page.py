@@ -208,7 +208,9 @@ def _glance(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             remark = f"{number(state.get('wavelength_nm'), 0)} nm" + (f", {character}" if character else "")
             found.append((label, f"{number(state.get('energy_ev'), 2)} eV", remark))
     bands = [
-        band for band in rows(section(summary, "cd"), "bands") if band.get("delta_epsilon_lmolcm") is not None
+        band
+        for band in rows(section(summary, "cd"), "bands")
+        if isinstance(band.get("delta_epsilon_lmolcm"), (int, float))
     ]
     if bands:
         strongest = max(bands, key=lambda band: abs(band["delta_epsilon_lmolcm"]))

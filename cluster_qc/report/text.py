@@ -26,7 +26,7 @@ _WIDTH = 80
 
 
 def text_report(summary: Mapping[str, Any]) -> str:
-    """Write the main results of a job in 80 columns; absent values are dashes, with the reason below.
+    """Write the main results of a job in 80 columns (100 for levels by calculation); absent values are dashes.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def text_report(summary: Mapping[str, Any]) -> str:
         ]
     lines += _alignment(section(summary, "alignment"))
     table = section(summary, "levels_by_calculation")
-    if table:
-        lines += ["", levels_text(table)]
+    wide = levels_text(table).splitlines() if table else []
+    lines += ["", *wide]
     for title, key in (("Singlets", "singlets"), ("Triplets", "triplets")):
         lines += _states(title, rows(summary, key), notes)
     for label, nto in section(summary, "ntos").items():
@@ -74,7 +74,7 @@ def text_report(summary: Mapping[str, Any]) -> str:
     if timings:
         lines += ["", "Time  " + ", ".join(f"{step} {seconds(t)}" for step, t in timings.items())]
     lines += [f"[{letter}] {text}" for text, letter in notes.used.items()]
-    return "\n".join(map(_wrapped, lines)).strip("\n") + "\n"
+    return "\n".join(line if line in wide else _wrapped(line) for line in lines).strip("\n") + "\n"
 
 
 def _wrapped(line: str) -> str:
