@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster_qc.files import replaced
+
+Progress = Callable[[float | None, str], None]
 
 
 class Checkpoint:
@@ -28,8 +31,8 @@ class Checkpoint:
         self._pause = pause
         self._next = 0.0
 
-    def read(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """The arrays written under this key, or None if there are none, or the file is damaged."""
+    def read(self, key: str, report: Progress) -> dict[str, NDArray[Any]] | None:
+        """The arrays written under this key, or None if there are none, or the file is damaged, which is reported."""
         if self._path is None or not self._path.exists():
             return None
         try:
@@ -37,7 +40,8 @@ class Checkpoint:
                 if str(data["key"]) != key:
                     return None
                 return {name: data[name] for name in data.files if name != "key"}
-        except Exception:  # noqa: BLE001  (a damaged archive raises anything; then the calculation begins anew)
+        except Exception:  # noqa: BLE001  (a damaged archive raises anything)
+            report(None, "the checkpoint of an interrupted run is damaged: this begins anew")
             return None
 
     def write(self, key: str, **arrays: Any) -> None:

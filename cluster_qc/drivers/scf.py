@@ -85,7 +85,7 @@ def run_scf(
     precision = _Precision()
     tensors = integrals or TensorCache(mole, method, scratch, report)
     mf = _mean_field(mole, method, tensors, precision)
-    state = _State(checkpoint, cluster, method)
+    state = _State(checkpoint, cluster, method, report)
     remarks = state.remarks
     density = state.density
     if density is not None:
@@ -304,7 +304,7 @@ def _ground_state(
 class _State:
     """How far the iteration is: read from the checkpoint of an interrupted run, written after each cycle."""
 
-    def __init__(self, path: Path | None, cluster: Cluster, method: DFTMethod) -> None:
+    def __init__(self, path: Path | None, cluster: Cluster, method: DFTMethod, report: Progress) -> None:
         self._file = Checkpoint(path)
         self._key = ground_hash(cluster, method)
         self.cycles = 0
@@ -313,7 +313,7 @@ class _State:
         self.remarks: list[str] = []
         self.density: Matrix | None = None
         """Of an interrupted run."""
-        stored = self._file.read(self._key)
+        stored = self._file.read(self._key, report)
         if stored is not None:
             self.cycles, self.final, self.double, self.remarks = json.loads(str(stored["state"]))
             orbitals, occupations = stored["coefficients"], stored["occupations"]

@@ -104,8 +104,11 @@ def test_trial_vectors_of_something_else_are_left_alone(ground, tmp_path, monkey
 def test_damaged_checkpoint_is_passed_over(tmp_path, damage):
     path = tmp_path / "checkpoint"
     Checkpoint(path).write("key", u=np.arange(1000.0))
-    assert list(Checkpoint(path).read("key")["u"]) == list(range(1000))
-    assert Checkpoint(path).read("another key") is None
+    lines = []
+    stored = Checkpoint(path).read("key", lambda _, line: lines.append(line))
+    assert list(stored["u"]) == list(range(1000))
+    assert Checkpoint(path).read("another key", lambda _, line: lines.append(line)) is None
+    assert lines == []
     content = path.read_bytes()
     if damage == "folder":
         path.unlink()
@@ -116,11 +119,12 @@ def test_damaged_checkpoint_is_passed_over(tmp_path, damage):
         path.write_bytes(
             {"empty": b"", "cut": content[:3000], "flipped": bytes(flipped), "text": b"x"}[damage]
         )
-    assert Checkpoint(path).read("key") is None
+    assert Checkpoint(path).read("key", lambda _, line: lines.append(line)) is None
+    assert "is damaged: this begins anew" in lines[0]
 
 
 def test_nothing_in_a_checkpoint_is_unpickled(tmp_path):
     path = tmp_path / "checkpoint"
     with path.open("wb") as file:
         np.savez(file, key=np.array("key"), u=np.array([object()], dtype=object))
-    assert Checkpoint(path).read("key") is None
+    assert Checkpoint(path).read("key", lambda *_: None) is None

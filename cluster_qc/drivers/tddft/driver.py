@@ -372,7 +372,7 @@ class _TrialSpace:
         settings = {"operator": operator, "orbitals": orbitals, "versions": versions()}
         self._key = input_hash("trial space", settings, (digest,))
         self.subspace: Subspace | None = None
-        stored = file.read(self._key)
+        stored = file.read(self._key, report)
         if stored is not None:
             u, pu = stored["u"], stored["pu"]
             self.subspace = Subspace(u, stored.get("v", u), pu, stored.get("mv", pu))
