@@ -123,9 +123,8 @@ def _columns(
     density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
     powers = [ndtr(z)]
     powers.append(distance * powers[0] + width * density)
-    while (
-        len(powers) <= _POWERS[shape][-1]
-    ):  # each the Gaussian-broadened power of the distance, zero before it
+    # Each is the Gaussian-broadened power of the distance, zero before the position.
+    while len(powers) <= _POWERS[shape][-1]:
         powers.append(distance * powers[-1] + (len(powers) - 1) * width**2 * powers[-2])
     wanted = _POWERS[shape]
     slopes = [-n * powers[n - 1] if n else -density / width for n in wanted]
@@ -155,58 +154,53 @@ def _design(models: _Models, shape_parameters: FloatArray) -> tuple[FloatArray, 
     return matrix * weight[..., None], *(by * weight[..., None] * models.used[:, None])
 
 
+def _solved(models: _Models, here: FloatArray) -> list[FloatArray]:
+    """At positions and ln(widths): these, the coefficients, chi^2, chi^2 with the priors, normal matrix, gradient."""
+    nmodel, ncoefficient = models.prior.shape[:2]
+    precision = models.prior[..., 1] ** -2.0
+    data = (np.arange(len(models.x)) < models.ends[:, None]) * models.y / models.sigma
+    matrix, by_position, by_width = _design(models, here)
+    transposed = np.swapaxes(matrix, -1, -2)
+    full = np.zeros((nmodel, ncoefficient + 2, ncoefficient + 2))
+    full[:, 2:, 2:] = transposed @ matrix + precision[:, None] * np.eye(ncoefficient)
+    side = (transposed @ data[..., None])[..., 0] + precision * models.prior[..., 0]
+    found = np.linalg.solve(full[:, 2:, 2:], side[..., None])[..., 0]
+    residual = data - (matrix @ found[..., None])[..., 0]
+    held = (here[:, 1] - np.log(models.width)) / _RANGE_OF_WIDTH
+    chi2 = (residual**2).sum(-1)
+    total = chi2 + (precision * (found - models.prior[..., 0]) ** 2).sum(-1) + held**2
+    edge = found[:, None, models.fixed.shape[1] :]
+    slopes = np.stack([(by_position * edge).sum(-1), (by_width * edge).sum(-1)], axis=-2)
+    full[:, :2, :2] = slopes @ np.swapaxes(slopes, -1, -2)
+    full[:, 1, 1] += _RANGE_OF_WIDTH**-2.0
+    full[:, :2, 2:] = slopes @ matrix
+    full[:, 2:, :2] = np.swapaxes(full[:, :2, 2:], -1, -2)
+    gradient = np.zeros((nmodel, ncoefficient + 2))
+    gradient[:, :2] = (slopes @ residual[..., None])[..., 0]
+    gradient[:, 1] -= held / _RANGE_OF_WIDTH
+    return [here, found, chi2, total, full, gradient]
+
+
 def _fit(models: _Models, start: FloatArray, steps: int) -> _Fits:
     """Damped Gauss-Newton steps of all models from positions and ln(widths), (nmodel, 2)."""
-    nmodel, ncoefficient = models.prior.shape[:2]
-    nfixed = models.fixed.shape[1]
-    precision = models.prior[..., 1] ** -2.0
-    weight = (np.arange(len(models.x)) < models.ends[:, None]) / models.sigma
-    data = weight * models.y
-    here = start
-    damping = np.full(nmodel, 1e-3)
-    lowest = np.full(nmodel, np.inf)
-    kept: list[FloatArray] = []
-    for step in range(steps + 1):
-        matrix, by_position, by_width = _design(models, here)
-        gram = np.swapaxes(matrix, -1, -2) @ matrix
-        diagonal = np.arange(ncoefficient)
-        gram[:, diagonal, diagonal] += precision
-        side = (np.swapaxes(matrix, -1, -2) @ data[..., None])[..., 0] + precision * models.prior[..., 0]
-        found = np.linalg.solve(gram, side[..., None])[..., 0]
-        residual = data - (matrix @ found[..., None])[..., 0]
-        held = (here[:, 1] - np.log(models.width)) / _RANGE_OF_WIDTH
-        chi2 = (residual**2).sum(-1)
-        total = chi2 + (precision * (found - models.prior[..., 0]) ** 2).sum(-1) + held**2
-        edge = found[:, None, nfixed:]
-        slopes = np.stack([(by_position * edge).sum(-1), (by_width * edge).sum(-1)], axis=-1)
-        full = np.empty((nmodel, ncoefficient + 2, ncoefficient + 2))
-        full[:, 2:, 2:] = gram
-        full[:, :2, :2] = np.swapaxes(slopes, -1, -2) @ slopes
-        full[:, 1, 1] += _RANGE_OF_WIDTH**-2.0
-        full[:, :2, 2:] = np.swapaxes(slopes, -1, -2) @ matrix
-        full[:, 2:, :2] = np.swapaxes(full[:, :2, 2:], -1, -2)
-        gradient = np.zeros((nmodel, ncoefficient + 2))
-        gradient[:, :2] = (np.swapaxes(slopes, -1, -2) @ residual[..., None])[..., 0]
-        gradient[:, 1] -= held / _RANGE_OF_WIDTH
-        state = [here, found, chi2, total, full, gradient]
-        if not kept:
-            kept = [part.copy() for part in state]
-        better = total <= lowest
-        lowest = np.where(better, total, lowest)
-        for old, new in zip(kept, state, strict=True):
+    kept = _solved(models, start.copy())
+    damping = np.full(len(start), 1e-4)
+    for _ in range(steps):
+        position, _, _, lowest, matrix, gradient = kept
+        damped = matrix.copy()
+        damped[:, [0, 1], [0, 1]] *= 1 + damping[:, None]
+        move = np.linalg.solve(damped, gradient[..., None])[:, :2, 0]
+        limit = np.column_stack([np.exp(position[:, 1]), np.full(len(start), 0.5)])
+        tried = _solved(models, position + np.clip(move, -limit, limit))
+        better = tried[3] <= lowest
+        for old, new in zip(kept, tried, strict=True):
             old[better] = new[better]
         damping = np.clip(np.where(better, damping / 10, damping * 10), 1e-8, 1e3)
-        if step == steps:
-            break
-        scaled = kept[4].copy()
-        scaled[:, [0, 1], [0, 1]] *= 1 + damping[:, None]
-        move = np.linalg.solve(scaled, kept[5][..., None])[:, :2, 0]
-        limit = np.column_stack([np.exp(kept[0][:, 1]), np.full(nmodel, 0.5)])
-        here = kept[0] + np.clip(move, -limit, limit)
-    best, found, chi2, total, full, _ = kept
+    position, found, chi2, total, full, _ = kept
     scale = 1 / np.sqrt(np.diagonal(full, axis1=-2, axis2=-1))
-    inverse = np.linalg.inv(full * scale[:, :, None] * scale[:, None, :])
-    log_det = np.linalg.slogdet(full * scale[:, :, None] * scale[:, None, :])[1] - 2 * np.log(scale).sum(-1)
+    outer = scale[:, :, None] * scale[:, None, :]
+    covariance = np.linalg.inv(full * outer) * outer
+    log_det = np.linalg.slogdet(full * outer)[1] - 2 * np.log(scale).sum(-1)
     outside = len(models.x) - models.ends
     log_probability = (
         -total / 2
@@ -215,9 +209,7 @@ def _fit(models: _Models, start: FloatArray, steps: int) -> _Fits:
         - models.charge * outside
         + models.log_prior
     )
-    return _Fits(
-        np.column_stack([best, found]), inverse * scale[:, :, None] * scale[:, None, :], chi2, log_probability
-    )
+    return _Fits(np.column_stack([position, found]), covariance, chi2, log_probability)
 
 
 def fit_edge(
