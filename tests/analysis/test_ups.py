@@ -91,6 +91,12 @@ def test_the_stated_uncertainty_is_honest_for_every_shape_of_the_cutoff(syntheti
     assert np.median(stated) < 0.05
 
 
+def test_a_model_that_does_not_know_the_position_does_not_count(synthetic):
+    x, y = synthetic.ups(np.random.default_rng(3), cutoff="physical")
+    # 0.2 eV with it, 0.004 eV without.
+    assert evaluate_ups(x[x > 12], y[x > 12], HE_I).cutoff_ev.uncertainty < 0.02
+
+
 def test_few_counts_give_a_wide_interval_or_a_reason(synthetic):
     # A level of 3 counts a point at its maximum: known within the interval (3 sigma: 1 in 370) or not at all.
     for seed in range(12):
