@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -262,31 +262,42 @@ class RITensor:
         return weights
 
     def coulomb_exchange(
-        self, orbitals: Double, occupations: Double, *, precise: bool = False
+        self, densities: Sequence[tuple[Double, Double]], *, precise: bool = False
     ) -> tuple[Double, Double]:
-        """J and K of the density sum_i n_i C_i C_i^T in one pass over B; n may be negative.
+        """J and K, each (ndensity, nao, nao), of densities sum_i n_i C_i C_i^T in one pass over B; n may be negative.
 
-        `orbitals` (nao, n), `occupations` (n,), `precise` as in `half_transformed`. J is always in double precision:
-        its energy is so large that its rounding in single (1e-4 hartree at 44 atoms) would drown the convergence.
+        A density is given as its orbitals C (nao, n) and occupations (n,); `precise` as in `half_transformed`. J is
+        always in double precision: its energy is so large that its rounding in single (1e-4 hartree at 44 atoms) would
+        drown the convergence.
         """
-        order = np.argsort(occupations < 0, kind="stable")  # positive ones first
-        positive = int((occupations >= 0).sum())
-        scaled = (orbitals * np.sqrt(np.abs(occupations)))[self.order][:, order]
-        c = np.ascontiguousarray(scaled, dtype=np.float64 if precise else self.dtype)
-        packed, weights = np.zeros(self.npair + 1), self._packed((orbitals * occupations) @ orbitals.T)
-        exchange = np.zeros((self.nao, self.nao))
+        scaled, weights = [np.zeros((self.nao, 0))], []
+        shares: list[tuple[int, slice, float]] = []  # density, its columns of one sign, the sign
+        start = 0
+        for index, (orbitals, occupations) in enumerate(densities):
+            for sign in (1.0, -1.0):
+                chosen = sign * occupations > 0
+                stop = start + int(chosen.sum())
+                if stop > start:
+                    scaled.append(orbitals[:, chosen] * np.sqrt(np.abs(occupations[chosen])))
+                    shares.append((index, slice(start, stop), sign))
+                start = stop
+            weights.append(self._packed((orbitals * occupations) @ orbitals.T))
+        c = np.ascontiguousarray(np.hstack(scaled)[self.order], dtype=np.float64 if precise else self.dtype)
+        packed = np.zeros((len(densities), self.npair + 1))
+        exchange = np.zeros((len(densities), self.nao, self.nao))
         work = self._workspace(c)
         with ThreadPoolExecutor(threads()) as pool:
             for _, _, part in self._parts():
-                packed += _contracted(part, _fitted(part, weights, pool), pool)
+                for row, weight in zip(packed, weights, strict=True):
+                    row += _contracted(part, _fitted(part, weight, pool), pool)
                 half = self._half(part, c, work)
-                for share, sign in ((half[:, :, :positive], 1.0), (half[:, :, positive:], -1.0)):
-                    if share.shape[2]:
-                        flat = share.reshape(self.nao, -1)
-                        exchange += sign * (
-                            flat @ flat.T
-                        )  # a syrk; SciPy's own BLAS would fight NumPy's for the cores
-        return self._unpacked(packed), self._original(exchange)
+                for index, columns, sign in shares:
+                    flat = half[:, :, columns].reshape(self.nao, -1)
+                    # a syrk; SciPy's own BLAS would fight NumPy's for the cores
+                    exchange[index] += sign * (flat @ flat.T)
+        return np.stack([self._unpacked(row) for row in packed]), np.stack(
+            [self._original(k) for k in exchange]
+        )
 
 
 def _fitted(part: Real, weights: Double, pool: ThreadPoolExecutor) -> Double:

@@ -238,8 +238,8 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
         tensor = tensors.get(omega or 0.0)
         vj = vk = None  # J comes along with K at no price
         if with_k:
-            both = [tensor.coulomb_exchange(*factors(d), precise=precision.double) for d in flat]
-            vj, vk = (np.asarray(matrices).reshape(densities.shape) for matrices in zip(*both, strict=True))
+            both = tensor.coulomb_exchange([factors(d) for d in flat], precise=precision.double)
+            vj, vk = (matrices.reshape(densities.shape) for matrices in both)
         elif with_j:
             vj = np.asarray([tensor.coulomb(d) for d in flat]).reshape(densities.shape)
         return vj, vk
