@@ -90,7 +90,10 @@ def _atom_state(i: int, symbols: Sequence[str], neighbours: list[list[int]]) -> 
 
 
 def _multiple_bonds(symbols: Sequence[str], pairs: Sequence[tuple[int, int]], free: list[int]) -> list[int]:
-    """Extra order (0 to 2) of each bond: the most bonds, carbon first, so that charges stay on heteroatoms."""
+    """Extra order (0 to 2) of each bond: the most bonds, carbon first, so that charges stay on heteroatoms.
+
+    Of equal choices, cumulated double bonds come last: an aryl anion keeps its charge where its hydrogen is missing.
+    """
     extra = [0] * len(pairs)
     usable = [k for k, (i, j) in enumerate(pairs) if free[i] > 0 and free[j] > 0]
     if not usable:
@@ -100,7 +103,7 @@ def _multiple_bonds(symbols: Sequence[str], pairs: Sequence[tuple[int, int]], fr
     for column, k in enumerate(usable):
         i, j = pairs[k]
         rows[i, column] = rows[j, column] = 1
-        gain[column] = 1 + 0.01 * sum(symbols[a] == "C" for a in (i, j))
+        gain[column] = 1 + sum(0.01 * (symbols[a] == "C") + 0.004 * (free[a] == 1) for a in (i, j))
     solution = milp(
         -gain,
         integrality=np.ones(len(usable)),

@@ -16,6 +16,7 @@ from cluster_qc.model import Cluster
 from cluster_qc.structure import inspect_cif, read_cif, stereocentres
 from cluster_qc.structure.charges import species_charge
 from cluster_qc.structure.molecule import Molecule, hill_formula
+from cluster_qc.structure.valence import lewis_structure
 from cluster_qc.units import angstrom
 
 Atoms = list[tuple[str, tuple[float, float, float]]]
@@ -273,6 +274,14 @@ def star(centre: str, outer: str, corners: Sequence[tuple[int, int, int]], lengt
 )
 def test_charges_of_counter_ions(ion, charge):
     assert species_charge(ion) == charge
+
+
+def test_an_aryl_anion_keeps_its_charge_where_the_metal_was():
+    ring = [(i, (i + 1) % 6) for i in range(6)]
+    lewis = lewis_structure(["C"] * 6 + ["H"] * 5, ring + [(i + 1, 6 + i) for i in range(5)])
+    assert lewis is not None
+    assert lewis.charges == (-1, *[0] * 10)
+    assert sorted(lewis.orders[:6]) == [1, 1, 1, 2, 2, 2]
 
 
 # --- stereocentres ------------------------------------------------------------------------------------------
