@@ -32,6 +32,9 @@ from cluster_qc.units import angstrom, electronvolt
 from cluster_qc.workflow.build import build_cluster
 
 HERE = Path(__file__).parent
+TEMPLATES = (
+    HERE.parent / "cluster_qc" / "structure" / "templates"
+)  # cores that `cluster-qc build` knows by name
 DFT_CORE = HERE / "candidates" / "core_p_dft.xyz"
 CONFORMERS = 3  # for each hand of the DFT core
 FORCE = 0.005 * electronvolt / angstrom
@@ -54,11 +57,11 @@ NOTICE = (
 )
 
 
-def relaxed_once(start: Cluster, path: Path, what: str) -> tuple[Cluster, float, float]:
+def relaxed_once(start: Cluster, path: Path, what: str, notice: str = NOTICE) -> tuple[Cluster, float, float]:
     """Relax and write, or take what an earlier call wrote; the numbers are those of the file in either case."""
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        write_xyz(relax_xtb(start, force=FORCE).cluster, path, comment=f"{what}; GFN2-xTB minimum. {NOTICE}")
+        write_xyz(relax_xtb(start, force=FORCE).cluster, path, comment=f"{what}; GFN2-xTB minimum. {notice}")
     cluster = read_xyz(path, charge=start.charge, name=start.name)
     energy, force = xtb_energy(cluster)
     return cluster, energy / electronvolt, force / electronvolt * angstrom
@@ -230,8 +233,8 @@ def main() -> int:
             diagonals=(diagonals[0] * angstrom, diagonals[1] * angstrom),
             donor_distances=(donors[0] * angstrom, donors[1] * angstrom),
         )  # fmt: skip
-        what = f"{start.formula}, thiazolidine-2-thionate on another core"
-        relaxed, energy, force = relaxed_once(start, HERE / "cores" / f"{name}.xyz", what)
+        what = f"{start.formula}, four thiazolidine-2-thionates on another core"
+        relaxed, energy, force = relaxed_once(start, TEMPLATES / f"{name}.xyz", what, "A model.")
         results[f"core {name}"] = describe(relaxed, energy, force)
         print(name, results[f"core {name}"], flush=True)
     (HERE / "structures.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
