@@ -40,8 +40,8 @@ _POWERS: dict[Shape, tuple[int, ...]] = {
 """Powers of the distance from the position; a model takes the first, the first two, and so on."""
 _LEAST_POINTS = 10
 _TEMPER = 0.7
-"""Divides the log weights. Set, with the charges of the callers, on synthetic edges of four shapes, and tried on others
-(benchmarks/measured_coverage.py): without it the intervals covered too much."""
+"""Divides the log weights. Set, with the charges of the callers, on the synthetic edges of
+benchmarks/measured_coverage.py, of which none was held out: without it the intervals covered too much."""
 _BENT = -2.0
 """Log weight of a bent "line" against a straight one before the data are seen."""
 _STEPS = 12

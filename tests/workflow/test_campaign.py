@@ -285,6 +285,7 @@ def test_a_killed_driver_leaves_no_process_and_the_next_one_runs_the_rest(folder
     assert list(table) == [task.name for task in campaign.tasks]
     assert {row["state"] for row in table.values()} == {"done"}
     assert float(table["h2_pbe_sto-3g"]["gap_ev"]) > 0
+    assert (folder / "out" / "campaign.html").exists()
     with ase.db.connect(folder / "out" / "campaign.db") as database:
         stored = {row.name: row for row in database.select(preset="quick")}
     assert stored["h2_pbe_sto-3g"].s1_ev == float(table["h2_pbe_sto-3g"]["s1_ev"])

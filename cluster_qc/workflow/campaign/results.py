@@ -12,8 +12,9 @@ from typing import Any
 
 from cluster_qc.database import write_database
 from cluster_qc.errors import ResourceError
-from cluster_qc.files import write_text
+from cluster_qc.files import replaced, write_text
 from cluster_qc.model import Cluster
+from cluster_qc.report.comparison import write_comparison
 from cluster_qc.structure.xyz import read_xyz
 from cluster_qc.workflow.campaign.expand import Campaign, Task, load
 from cluster_qc.workflow.campaign.task import TaskRecord, read_records, verdict
@@ -22,10 +23,11 @@ from cluster_qc.workflow.slurm import batch_name, queued_jobs
 from cluster_qc.workflow.status import run_status
 from cluster_qc.workflow.summary import read_summary
 
-TABLE, DATABASE = "campaign.csv", "campaign.db"
+TABLE, DATABASE, PAGE = "campaign.csv", "campaign.db", "campaign.html"
 SUBMITTED = "run_queue.sh"
 """What the engine leaves in the folder of a job that it handed to Slurm."""
 SCHEMA_VERSION = 1
+_COMPARED = 12  # jobs side by side on one page, at most
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Results:
         self._rows[task.name] = row
 
     def write(self) -> None:
-        """Write campaign.csv and campaign.db; every file about the whole campaign is written here."""
+        """Write campaign.csv, campaign.db and, of two to twelve jobs, campaign.html, which compares them."""
         columns = dict.fromkeys(_COLUMNS)
         stream = io.StringIO()
         writer = csv.DictWriter(stream, [*columns], lineterminator="\n")
@@ -162,6 +164,12 @@ class Results:
                 for name, cluster in self._clusters.items()
             ],
         )
+        if 2 <= len(self._clusters) <= _COMPARED:
+            folders = {name: self._directory / name for name in self._clusters}
+            with replaced(self._directory / PAGE) as temporary:
+                write_comparison(
+                    [(name, read_summary(folder), folder) for name, folder in folders.items()], temporary
+                )
 
 
 _COLUMNS = (
