@@ -90,6 +90,8 @@ def composition_warnings(
             cell[symbol] += count * molecule.weight
         if molecule.formula == chosen.formula:
             cell["H"] += missing * molecule.weight
+    if not crystal.formula_sum:
+        return ["the file states no sum formula: atoms that it lacks would not be noticed"]
     metals = [symbol for symbol in crystal.formula_sum if symbol in cell and is_cluster_metal(symbol)]
     if not metals:
         return []
