@@ -169,7 +169,8 @@ def build(
         typer.Option(
             "--core",
             metavar="FILE|NAME",
-            help="A .cif or .xyz file of a whole cluster, whose ligands are replaced; or cu2au2, which comes along.",
+            help="A .cif or .xyz file of a whole cluster, whose ligands are replaced; or the name of a core that comes "
+            "along: cu2au2, ag2au2, cu4 or au4.",
         ),
     ],
     ligand: Annotated[

@@ -143,11 +143,14 @@ def tauc(
 def stack(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run, the emitter.")],
     layers: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Levels of layers, before those of the package.")
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Levels of layers that go before those of the package."),
     ] = None,
     tcta: Annotated[bool, typer.Option("--tcta", help="The device with TCTA in the emitting layer.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
-    output: Figure = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FIGURE.png", help="Draw the levels.")
+    ] = None,
 ) -> None:
     """Levels of the device's layers with injection barriers and offsets."""
     from cluster_qc.workflow.device import device_report, device_stack, device_text, save_device

@@ -63,8 +63,9 @@ class Cluster:
                 f"the multiplicity is {self.multiplicity}; it is 2S + 1, so 1 for a closed shell, 2, 3, ..."
             )
         if electrons < self.multiplicity - 1 or (electrons - self.multiplicity + 1) % 2:
+            charge = f"{self.charge:+d}" if self.charge else "0"
             raise InputError(
-                f"{self.formula} with charge {self.charge:+d} has {electrons} electrons, which cannot have "
+                f"{self.formula} with charge {charge} has {electrons} electrons, which cannot have "
                 f"multiplicity {self.multiplicity}",
                 why="an even number of electrons needs an odd multiplicity (1, 3, ...) and the reverse",
                 fix="give the right charge or multiplicity, or look for a missing or surplus hydrogen atom",

@@ -61,6 +61,12 @@ def test_levels_of_96_atoms_fit_16_gib_and_need_more_with_more():
         plan_levels(cluster, [METHOD], replace(METHOD, omega=0.2))
 
 
+def test_a_functional_without_response_is_refused_before_its_ground_state():
+    with pytest.raises(cqc.InputError, match="meta-GGA 'scan'"):
+        plan_job(WATER, replace(METHOD, functional="scan"), STANDARD)
+    assert plan_job(WATER, replace(METHOD, functional="scan")).nao > 0
+
+
 def test_refused_before_the_start(monkeypatch, tmp_path):
     plan = plan_job(WATER, METHOD)
     with pytest.raises(ResourceError, match="memory"):

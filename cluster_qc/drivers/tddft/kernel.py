@@ -25,6 +25,22 @@ _CRUDE_GRID = (20, 50)  # radial and angular points
 _BATCH = 24  # vectors at a time
 
 
+def need_kernel(xc: str) -> None:
+    """Refuse a functional without a response kernel here.
+
+    Raises
+    ------
+    InputError
+        For a meta-GGA.
+    """
+    if dft.numint.NumInt()._xc_type(xc) == "MGGA":
+        raise InputError(
+            f"the response kernel of the meta-GGA {xc!r} is not available",
+            why="excited states need the second derivative of the functional",
+            fix="use an LDA, GGA or hybrid functional such as pbe0, b3lyp or cam-b3lyp",
+        )
+
+
 class GridKernel:
     """f_xc of a closed-shell density for singlet or triplet excitations.
 
@@ -62,13 +78,8 @@ class GridKernel:
     ) -> None:
         self._numint = dft.numint.NumInt()
         self._numint.omega = omega
+        need_kernel(xc)
         self._kind = self._numint._xc_type(xc)
-        if self._kind == "MGGA":
-            raise InputError(
-                f"the response kernel of the meta-GGA {xc!r} is not available",
-                why="excited states need the second derivative of the functional",
-                fix="use an LDA, GGA or hybrid functional such as pbe0, b3lyp or cam-b3lyp",
-            )
         grids = dft.gen_grid.Grids(mole)
         if grid_level is None:
             grids.atom_grid = _CRUDE_GRID
