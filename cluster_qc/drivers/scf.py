@@ -174,6 +174,9 @@ def run_scf(
         mf.mo_energy, mf.mo_coeff = mf.canonicalize(mf.mo_coeff, mf.mo_occ, fock[0])
     if not mf.converged:
         remarks.append(f"SCF NOT CONVERGED to {method.conv_tol:g} hartree in {state.cycles} cycles")
+    if is_dft:  # gigabytes of values on the grid; the mean field refers to itself and would keep them
+        for name in ("nr_rks", "nr_uks"):
+            vars(mf._numint).pop(name, None)
     return _ground_state(cluster, method, mole, mf, state.cycles, tuple(remarks))
 
 
