@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -519,3 +520,4 @@ def test_stack(finished, tmp_path):
     (tmp_path / "mine.toml").write_text("[cluster]\nhomo = -6.0\n")
     text = cli("stack", finished, "--layers", "mine.toml", cwd=tmp_path, check=0).stdout
     assert "HOMO -6.00" in text
+    assert re.search(r"electron Al -> TPBi +\+1\.50 eV\n", text)  # one value, not a range

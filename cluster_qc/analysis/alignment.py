@@ -16,6 +16,9 @@ CAVEAT = (
 )
 
 
+_DEEPEST = -50.0 * electronvolt
+
+
 def align_with_ups(
     ground: GroundState,
     reference: UPSReference,
@@ -51,6 +54,12 @@ def align_with_ups(
             f"the measured HOMO is {reference.homo / electronvolt:.2f} eV",
             why="against the vacuum level an occupied orbital is negative",
             fix="give it as a negative energy in hartree, e.g. -6.0 * electronvolt",
+        )
+    if reference.homo < _DEEPEST:
+        raise InputError(
+            f"the measured HOMO is {reference.homo} hartree, which is {reference.homo / electronvolt:.0f} eV",
+            why="no valence level lies that deep",
+            fix="give it in hartree, e.g. -6.0 * electronvolt",
         )
     if not tolerance > 0:
         raise InputError(f"the tolerance is {tolerance}; it is a positive energy in hartree")

@@ -21,6 +21,7 @@ _POINTS_PER_FWHM = 40
 VANISHING_LMOLCM = 1e-3
 """A curve that stays below this has no bands: it is noise of an achiral molecule, below any instrument."""
 _LOWEST = 0.05 * electronvolt
+_WIDEST = 2.5 * electronvolt
 
 
 def simulate_cd(
@@ -113,6 +114,12 @@ def _simulate(
         raise InputError(f"the shift of {shift / electronvolt:.3f} eV moves a root to a negative energy")
     if not (np.isfinite(fwhm) and fwhm > 0):
         raise InputError(f"fwhm is {fwhm}; a width is positive", fix="give hartree, e.g. 0.3 * electronvolt")
+    if fwhm > _WIDEST:
+        raise InputError(
+            f"fwhm is {fwhm} hartree, which is {fwhm / electronvolt:.1f} eV",
+            why=f"no band is wider than {_WIDEST / electronvolt:g} eV",
+            fix="give hartree, e.g. 0.3 * electronvolt",
+        )
     last = float(positions.max()) - fwhm
     if energies is None:
         first = max(float(positions.min()) - 3 * fwhm, _LOWEST)

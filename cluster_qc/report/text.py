@@ -41,6 +41,13 @@ def text_report(summary: Mapping[str, Any]) -> str:
         lines += [
             f"  mean {k} {number(d)} A" for k, d in section(structure, "mean_distance_angstrom").items()
         ]
+    method = section(summary, "method")
+    if method:
+        told = [f"{plain(method.get('functional'))}/{plain(method.get('basis'))}"]
+        told += [f"preset {method['preset']}"] if method.get("preset") else []
+        if isinstance(tda := section(method, "singlets").get("tda"), bool):
+            told += ["TDA" if tda else "full TDDFT"]
+        lines += ["  " + ", ".join(told)]
     if levels:
         lines += ["", "Levels (eV)"]
         lines.append(
@@ -62,14 +69,17 @@ def text_report(summary: Mapping[str, Any]) -> str:
         if isinstance(nto, Mapping):
             lines += ["", f"{label}: {plain(nto.get('character'))}"]
             lines += [f"  {part:8} {_shares(shares_of(nto, part))}" for part in ("hole", "electron")]
-    bands = rows(section(summary, "cd"), "bands")
+    curve = section(summary, "cd")
+    bands = rows(curve, "bands")
     if bands:
-        lines += ["", "CD bands (nm, L/(mol cm))"]
+        gauge = f", {curve['gauge']} gauge" if curve.get("gauge") else ""
+        width = f", fwhm {number(curve['fwhm_ev'], 2)} eV" if curve.get("fwhm_ev") else ""
+        lines += ["", f"CD bands (nm, L/(mol cm)){gauge}{width}"]
         lines += [
             f"  {number(b.get('wavelength_nm'), 1):>8} {number(b.get('delta_epsilon_lmolcm'), 1, signed=True):>9}"
             for b in bands
         ]
-        lines += [f"  {remark}" for remark in section(summary, "cd").get("remarks") or []]
+        lines += [f"  {remark}" for remark in curve.get("remarks") or []]
     timings = section(summary, "timings_s")
     if timings:
         lines += ["", "Time  " + ", ".join(f"{step} {seconds(t)}" for step, t in timings.items())]

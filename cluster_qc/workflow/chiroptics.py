@@ -54,10 +54,10 @@ def simulate_run_cd(
     from cluster_qc.analysis.spectra import simulate_absorption, simulate_cd
 
     for option, value in (("--fwhm", fwhm_ev), ("--shift", shift_ev)):
-        if value is not None and not (math.isfinite(value) and (value > 0 or option == "--shift")):
+        if value is not None and not (math.isfinite(value) and (0 < value <= 2.5 or option == "--shift")):
             raise InputError(
                 f"{option} is {value:g} eV",
-                why="a width is a positive energy, a shift any finite one",
+                why="a width is a positive energy up to 2.5 eV, a shift any finite one",
                 fix=f"e.g. {option} 0.3",
             )
     summary = read_summary(directory)

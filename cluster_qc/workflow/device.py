@@ -72,7 +72,8 @@ def device_text(report: dict[str, Any]) -> str:
             lines.append(f"{'':<14}  {layer['note']}")
     for step in report["offsets"]:
         name = f"{step['carrier']} {step['from']} -> {step['to']}"
-        lines.append(f"{name:<34}{step['least_ev']:+.2f} to {step['most_ev']:+.2f} eV")
+        least, most = f"{step['least_ev']:+.2f}", f"{step['most_ev']:+.2f}"
+        lines.append(f"{name:<34}{least if least == most else f'{least} to {most}'} eV")
     return "\n".join([*lines, *(f"! {warning}" for warning in report["warnings"])])
 
 

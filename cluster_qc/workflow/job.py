@@ -70,14 +70,14 @@ class States(Section):
 class SpectrumSection(Section):
     """[spectrum]: width and shift of the drawn bands; the shift is 0 unless asked for, and printed."""
 
-    fwhm_ev: float = Field(default=0.3, gt=0)
+    fwhm_ev: float = Field(default=0.3, gt=0, le=2.5)
     shift_ev: float = 0.0
 
 
 class Experiment(Section):
     """[experiment]: a measured HOMO against the vacuum level."""
 
-    homo_ev: float = Field(lt=0)
+    homo_ev: float = Field(lt=0, ge=-50)
     uncertainty_ev: float | None = Field(default=None, gt=0)
     source: str = ""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -175,10 +174,10 @@ def align_run(
         raise StorageError(f"{directory}: its record of the ground state holds something else")
     reference = measured or measured_homo(ground.cluster)
     if homo_ev is not None:
-        if not -math.inf < homo_ev < 0:
+        if not -50 <= homo_ev < 0:
             raise InputError(
                 f"--homo is {homo_ev:g} eV",
-                why="against the vacuum level an occupied orbital is negative",
+                why="against the vacuum level an occupied valence orbital is negative and above -50 eV",
                 fix="e.g. --homo -6.0",
             )
         reference = UPSReference(homo=homo_ev * electronvolt, source="given by the user")

@@ -42,7 +42,9 @@ def measured_text(result: UPSLevels | TaucGaps) -> str:
     lines = []
     for key, name in _NAMES.items():
         if values.get(key):
-            lines.append(f"{name:<18}{values[key]['value']:9.3f} +- {values[key]['uncertainty']:.3f} eV")
+            uncertainty = values[key]["uncertainty"]
+            digits = f"{uncertainty:.3f}" if uncertainty >= 5e-4 else f"{uncertainty:.1g}"
+            lines.append(f"{name:<18}{values[key]['value']:9.3f} +- {digits} eV")
         elif key in values:
             lines.append(f"{name:<18}{'-':>9}    {result.reasons[key]}")
     return "\n".join([*lines, *(f"! {warning}" for warning in result.warnings)])

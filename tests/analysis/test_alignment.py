@@ -30,6 +30,8 @@ def test_what_cannot_be_compared_is_refused(fabricate):
     ground = fabricate.ground_state()
     with pytest.raises(InputError, match="negative"):
         align_with_ups(ground, UPSReference(6.0 * electronvolt))
+    with pytest.raises(InputError, match="-163 eV"):
+        align_with_ups(ground, UPSReference(-6.0))
     with pytest.raises(InputError, match="tolerance"):
         align_with_ups(ground, UPSReference(-0.2), tolerance=0.0)
     with pytest.raises(UnavailableError, match="Fermi"):

@@ -108,7 +108,12 @@ def test_csv_says_its_units_and_reads_back(fabricate, tmp_path):
 
 def test_nonsense_is_refused(fabricate):
     states = fabricate.excited_states()
-    for keywords in ({"fwhm": 0.0}, {"fwhm": FWHM, "shape": "box"}, {"fwhm": FWHM, "shift": -1.0}):
+    for keywords in (
+        {"fwhm": 0.0},
+        {"fwhm": 0.3},
+        {"fwhm": FWHM, "shape": "box"},
+        {"fwhm": FWHM, "shift": -1.0},
+    ):
         with pytest.raises(InputError):
             simulate_cd(states, **keywords)
     with pytest.raises(InputError, match="positive photon energies"):

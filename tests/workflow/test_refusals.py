@@ -132,10 +132,12 @@ def test_records_are_taken_from_the_folder_alone(zygote, finished, tmp_path):
     [
         (("cd", "out", "--fwhm", "0"), "--fwhm is 0 eV"),
         (("cd", "out", "--fwhm", "nan"), "--fwhm is nan eV"),
+        (("cd", "out", "--fwhm", "30"), "--fwhm is 30 eV"),
         (("cd", "out", "--shift", "inf"), "--shift is inf eV"),
         (("run", "job.toml", "-o", "new", "--window", "-2.5"), "--window is -2.5 eV"),
         (("run", "job.toml", "-o", "new", "--window", "500"), "--window is 500 eV"),
         (("align", "out", "--homo", "6"), "--homo is 6 eV"),
+        (("align", "out", "--homo", "-600"), "--homo is -600 eV"),
         (("align", "out", "--homo", "nan"), "--homo is nan eV"),
     ],
 )
