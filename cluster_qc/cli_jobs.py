@@ -65,6 +65,8 @@ def sbatch(
         )
     if submit:
         print(f"submitted: job {submit_job(batch)}")
+    else:
+        print("not handed to Slurm: give the same command with --submit")
 
 
 def _options_of_run(context: typer.Context) -> dict[str, Any]:

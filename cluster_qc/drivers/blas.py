@@ -106,8 +106,8 @@ def measure(size: int = 3000) -> list[Library]:
         found.append(
             Library(
                 name,
-                str(pool.get("version")),
-                str(pool.get("architecture")),
+                str(pool.get("version") or "-"),
+                str(pool.get("architecture") or "-"),
                 int(pool.get("num_threads", 0)),
                 _rate(product, double),
                 _rate(product, single) if has_single else None,

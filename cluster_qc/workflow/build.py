@@ -141,6 +141,8 @@ def _read_core(core: Path, charge: int | None, disorder: str, block: str | None)
                 fix="leave --charge out, or give a file as the core",
             )
         return core_template(str(core))
+    if not core.suffix and not core.exists():
+        return core_template(str(core))  # which names the cores there are
     need_structure(core)
     if core.suffix.lower() == ".cif":
         from cluster_qc.structure.cif import read_cif

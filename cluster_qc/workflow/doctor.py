@@ -14,6 +14,8 @@ _EXTRAS = {
     "geometric": "DFT geometries",
     "pyscf-dispersion": "D3 and D4 dispersion",
     "pyvista": "orbital pictures",
+    "executorlib": "campaigns on this machine",
+    "vamas": "VAMAS files",
 }
 _STANDARD_JOB_GIB = 16
 _GIB = 2**30
@@ -37,11 +39,11 @@ def doctor_text() -> str:
     for name, folder in (("disk here", Path.cwd()), ("temporary", Path(tempfile.gettempdir()))):
         lines.append(f"{name:12s}{shutil.disk_usage(folder).free / _GIB:.0f} GiB free in {folder}")
     lines.append("")
-    lines.append("linear algebra       version   kernel       threads   double   single (GFLOP/s)")
+    lines.append("linear algebra       version       kernel       threads   double   single (GFLOP/s)")
     for library in blas.measure():
         single = "" if library.gflops_single is None else f"{library.gflops_single:9.0f}"
         lines.append(
-            f"{library.name:20s} {library.version:9s} {library.kernel:12s} {library.threads:7d}"
+            f"{library.name:20s} {library.version:13s} {library.kernel:12s} {library.threads:7d}"
             f"{library.gflops_double:9.0f}{single}"
         )
     if os.environ.get("OPENBLAS_CORETYPE"):

@@ -37,6 +37,8 @@ _CHECKSUM = "content_sha256"
 _LARGEST_FILE = 64 * 2**20
 _NTO_WEIGHTS_FROM = 1e-4
 _LEVELS = 6
+_GAUGE_SHARE = 0.1  # of the strongest rotatory strength; below it a sign matters little
+_GAUGE_LEAST_CGS = 1.0
 
 
 def structure_summary(cluster: Cluster, cip: list[str]) -> dict[str, Any]:
@@ -228,7 +230,28 @@ def warnings_of(ground: GroundState, states: list[ExcitedStates]) -> list[str]:
         found.extend(
             f"velocity-form rotatory strengths are absent: {text}" for text in reasons_of(kind).values()
         )
+        found.extend(_gauge_warnings(kind))
     return list(dict.fromkeys(found))
+
+
+def _gauge_warnings(states: ExcitedStates) -> list[str]:
+    """Roots whose rotatory strength is not small and has another sign in the other gauge."""
+    length, velocity = _rotatory(states, "length"), _rotatory(states, "velocity")
+    if length is None or velocity is None:
+        return []
+    strongest = max((abs(value) for value in velocity), default=0.0)
+    least = max(_GAUGE_SHARE * strongest, _GAUGE_LEAST_CGS)
+    found = [
+        state.label
+        for state, one, other in zip(states, length, velocity, strict=True)
+        if one * other < 0 and min(abs(one), abs(other)) > least
+    ]
+    if not found:
+        return []
+    return [
+        f"rotatory strengths of {', '.join(found)} have opposite signs in the length and the velocity gauge: the basis "
+        "set is too small to fix the sign of these CD bands"
+    ]
 
 
 def reasons_of(states: ExcitedStates) -> dict[str, str]:

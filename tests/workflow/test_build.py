@@ -98,3 +98,11 @@ def test_the_command(tmp_path):
         assert (bad.returncode, message in bad.stderr) == (2, True)
         assert "Traceback" not in bad.stderr
         assert not (tmp_path / "bad").exists()
+
+
+def test_an_unknown_core_is_told_the_names():
+    from cluster_qc.workflow.build import build_from_files
+
+    with pytest.raises(InputError, match="no core 'au3'") as refusal:
+        build_from_files(Path("au3"), ["S=C1NCCS1"], charge=None, disorder="major")
+    assert "cu2au2" in str(refusal.value.fix)

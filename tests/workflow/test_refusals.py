@@ -157,6 +157,8 @@ def test_energies_are_refused_in_ev(zygote, finished, arguments, message):
     ("text", "message"),
     [
         ("structure = 5", "structure: "),
+        ('structure = "h2.xyz"\n[spectrum]\nfwhm_ev = 30', "spectrum.fwhm_ev: "),
+        ('structure = "h2.xyz"\n[experiment]\nhomo_ev = -600', "experiment.homo_ev: "),
         ('structure = "h2.xyz"\nsinglets = 3', "singlets: "),
         ('structure = "h2.xyz"\n[singlets]\nnstates = "5"', "singlets.nstates: "),
         ('structure = "h2.xyz"\n[singlets]\nnstates = 1.0', "singlets.nstates: "),

@@ -64,6 +64,15 @@ def test_velocity_form_is_given_where_it_exists(ground):
     assert summary.reasons_of(states) == {}
 
 
+def test_gauges_of_opposite_sign_are_told(ground):
+    opposite = " ".join(summary.warnings_of(ground, [excited(ground, velocity=[[0, 0, -0.2]])]))
+    assert "rotatory strengths of S1 have opposite signs in the length and the velocity gauge" in opposite
+    same = excited(ground, velocity=[[0, 0, 0.2]])
+    tiny = excited(ground, velocity=[[0, 0, -0.2]], magnetic=[[0, 0, 1e-4]])
+    for states in (same, tiny, excited(ground), excited(ground, "triplet")):
+        assert "opposite signs" not in " ".join(summary.warnings_of(ground, [states]))
+
+
 def test_triplets_have_no_intensities(ground):
     (row,) = summary.states_summary(excited(ground, "triplet"))
     assert set(row) == {"label", "energy_ev", "wavelength_nm", "error_estimate_ev", "route", "converged"}
