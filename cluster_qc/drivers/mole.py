@@ -66,12 +66,12 @@ def build_mole(cluster: Cluster, method: DFTMethod) -> Any:
 
 
 def check_functional(name: str) -> None:
-    """Check that libxc, through PySCF, knows the functional.
+    """Check that libxc, through PySCF, knows the functional, and that it is local but for exact exchange.
 
     Raises
     ------
     InputError
-        If it does not.
+        If it does not, or the functional has non-local correlation.
     """
     if name.lower() == "hf":
         return
@@ -84,6 +84,12 @@ def check_functional(name: str) -> None:
             why=str(error).strip("'\""),
             fix='use a PySCF name such as "pbe0", "cam-b3lyp", "b3lyp", "hyb_gga_xc_wb97x_d" or "hf"',
         ) from error
+    if dft.libxc.is_nlc(name):
+        raise InputError(
+            f"the functional {name!r} has a non-local correlation part (VV10)",
+            why="its response kernel is not available",
+            fix='use "hyb_gga_xc_wb97x_d" or "cam-b3lyp" for a range-separated hybrid',
+        )
 
 
 def range_separation(method: DFTMethod) -> float:

@@ -18,7 +18,6 @@ from cluster_qc.drivers.guess import ion_density, transferred_density
 from cluster_qc.drivers.integrals import TensorCache
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import ao_atoms, build_mole
-from cluster_qc.errors import InputError
 from cluster_qc.hashing import ground_hash
 from cluster_qc.model import Cluster, DFTMethod, GroundState
 
@@ -205,12 +204,6 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
         mf = dft.RKS(mole) if restricted else dft.UKS(mole)
         mf.xc = method.functional
         mf._numint.omega = method.omega
-        if mf.nlc or mf._numint.libxc.is_nlc(method.functional):
-            raise InputError(
-                f"the functional {method.functional!r} has a non-local correlation part (VV10)",
-                why="its response kernel is not available",
-                fix='use "hyb_gga_xc_wb97x_d" or "cam-b3lyp" for a range-separated hybrid',
-            )
     if method.permittivity is not None:
         mf = in_continuum(mf, method.permittivity, tensors)
     if method.dispersion is not None:

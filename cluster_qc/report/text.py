@@ -44,6 +44,7 @@ def text_report(summary: Mapping[str, Any]) -> str:
     method = section(summary, "method")
     if method:
         told = [f"{plain(method.get('functional'))}/{plain(method.get('basis'))}"]
+        told += [f"omega {number(omega, 4)}"] if (omega := method.get("omega")) is not None else []
         told += [f"preset {method['preset']}"] if method.get("preset") else []
         if isinstance(tda := section(method, "singlets").get("tda"), bool):
             told += ["TDA" if tda else "full TDDFT"]

@@ -65,6 +65,8 @@ def test_a_functional_without_response_is_refused_before_its_ground_state():
     with pytest.raises(cqc.InputError, match="meta-GGA 'scan'"):
         plan_job(WATER, replace(METHOD, functional="scan"), STANDARD)
     assert plan_job(WATER, replace(METHOD, functional="scan")).nao > 0
+    with pytest.raises(cqc.InputError, match="VV10"):
+        plan_job(WATER, replace(METHOD, functional="wb97x_v"), STANDARD)
 
 
 def test_refused_before_the_start(monkeypatch, tmp_path):
