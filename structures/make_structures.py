@@ -52,8 +52,8 @@ OTHER_CORES = {
     "au4": (("Au", "Au"), (4.4, 4.0), (2.10, 2.35)),
 }
 NOTICE = (
-    "A MODEL, not the crystal structure CCDC 2288770 (which is not distributed here). To use the deposited "
-    "structure, obtain its CIF from the CCDC and give it to cluster-qc run in place of this file."
+    "charge=0 multiplicity=1; A MODEL, not the crystal structure CCDC 2288770 (which is not distributed here). To use "
+    "the deposited structure, obtain its CIF from the CCDC and give it to cluster-qc run in place of this file."
 )
 
 

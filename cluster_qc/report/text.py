@@ -68,7 +68,9 @@ def text_report(summary: Mapping[str, Any]) -> str:
         lines += _states(title, rows(summary, key), notes)
     for label, nto in section(summary, "ntos").items():
         if isinstance(nto, Mapping):
-            lines += ["", f"{label}: {plain(nto.get('character'))}"]
+            lost = nto.get("lost_weight")
+            told = "" if lost is None else f" (weight lost in de-excitations {number(lost)})"
+            lines += ["", f"{label}: {plain(nto.get('character'))}{told}"]
             lines += [f"  {part:8} {_shares(shares_of(nto, part))}" for part in ("hole", "electron")]
     curve = section(summary, "cd")
     bands = rows(curve, "bands")

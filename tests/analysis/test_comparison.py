@@ -160,7 +160,9 @@ def test_film_bands_against_the_stored_result_of_the_real_molecule():
     ]  # fmt: skip
     # 0.5 nm at 357 nm are the 4 meV that the run gives as the error of its energies.
     assert [row.computed_nm for row in found] == pytest.approx([356.6, 306.8, 274.5], abs=0.5)
-    assert [row.deviation / electronvolt for row in found] == pytest.approx([-0.055, -0.105, -0.162], abs=4e-3)
+    assert [row.deviation / electronvolt for row in found] == pytest.approx(
+        [-0.055, -0.105, -0.162], abs=4e-3
+    )
 
 
 # --- UV shift -----------------------------------------------------------------------------------------------
