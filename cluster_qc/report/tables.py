@@ -60,7 +60,7 @@ def transitions_html(summary: Mapping[str, Any]) -> str:
         weights = nto.get("weights") or []
         facts = [f"NTO weights {', '.join(number(w, 2) for w in weights[:4])}"] if weights else []
         if nto.get("lost_weight") is not None:
-            facts.append(f"weight lost in de-excitations {number(nto['lost_weight'])}")
+            facts.append(f"1 - sum of the weights {number(nto['lost_weight'])}")
         if nto.get("homo_lumo_weight") is not None:
             facts.append(f"HOMO\N{RIGHTWARDS ARROW}LUMO {percent(nto['homo_lumo_weight'])}")
         html += (

@@ -63,14 +63,14 @@ def text_report(summary: Mapping[str, Any]) -> str:
     lines += _alignment(section(summary, "alignment"))
     table = section(summary, "levels_by_calculation")
     wide = levels_text(table).splitlines() if table else []
-    lines += ["", *wide]
+    lines += ["", *wide] if wide else []
     for title, key in (("Singlets", "singlets"), ("Triplets", "triplets")):
         lines += _states(title, rows(summary, key), notes)
     for label, nto in section(summary, "ntos").items():
         if isinstance(nto, Mapping):
             lost = nto.get("lost_weight")
-            told = "" if lost is None else f" (weight lost in de-excitations {number(lost)})"
-            lines += ["", f"{label}: {plain(nto.get('character'))}{told}"]
+            rest = "" if lost is None else f" (1 - sum of NTO weights: {number(lost)})"
+            lines += ["", f"{label}: {plain(nto.get('character'))}{rest}"]
             lines += [f"  {part:8} {_shares(shares_of(nto, part))}" for part in ("hole", "electron")]
     curve = section(summary, "cd")
     bands = rows(curve, "bands")
