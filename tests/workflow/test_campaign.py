@@ -363,8 +363,8 @@ def test_a_stopped_driver_ends_with_its_jobs(folder, number, code):
     assert "Traceback" not in told
     wait_until(lambda: not alive(folder), "the end of the workers", patience_s=30)
     assert records(folder) == []
-    _, (status,) = campaign_statuses(folder / "out")
-    assert status.state == "lost"
+    # A process that ends loses its environment, by which it is found, a moment before its lock.
+    wait_until(lambda: campaign_statuses(folder / "out")[1][0].state == "lost", "the loss", patience_s=30)
 
 
 def test_a_driver_that_finds_the_folder_in_use_or_no_campaign_refuses(folder):
