@@ -187,7 +187,7 @@ def test_a_plan_tells_jobs_and_core_hours_and_runs_nothing(folder):
 
 BODY = (
     "import json, sys\nfrom cluster_qc.workflow.campaign.task import run_task\n"
-    "run_task(sys.argv[1], 'd' * 64, 1, json.loads(sys.argv[2]), None)\n"
+    "run_task(sys.argv[1], 'd' * 64, 1, json.loads(sys.argv[2]), False)\n"
 )
 
 
@@ -297,6 +297,16 @@ def test_a_killed_driver_leaves_no_process_and_the_next_one_runs_the_rest(folder
     assert energy(folder / "plain") == pytest.approx(energy(job.parent), abs=1e-9)
     shown = CliRunner().invoke(app, ["status", "out", "--json"])
     assert [row["state"] for row in json.loads(shown.stdout)["jobs"]] == ["done"] * 8
+
+
+def test_a_driver_killed_while_a_worker_starts_leaves_no_process(folder):
+    """The worker has no order yet, and would wait for one forever; it also holds the driver's output open."""
+    write(folder, 'structures = ["h2.xyz"]\nmethod.basis = "sto-3g"\n' + SETTINGS)
+    driver = start(folder)
+    wait_until(lambda: len(alive(folder)) > 1, "a worker")
+    driver.kill()
+    driver.communicate(timeout=30)
+    wait_until(lambda: not alive(folder), "the end of the worker", patience_s=30)
 
 
 def test_a_job_that_does_not_converge_is_recorded_and_retried_anew(folder):

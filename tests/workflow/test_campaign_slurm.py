@@ -180,6 +180,7 @@ def test_a_refusal_ends_the_driver_with_its_reason(slurm, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_driver_ends_when_the_controller_is_away_and_the_next_one_goes_on(slurm, folder):
     driver = start(folder)
     slurm.wait_until(lambda: records(folder), "a record")
@@ -203,6 +204,7 @@ def test_a_driver_ends_when_the_controller_is_away_and_the_next_one_goes_on(slur
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_job_whose_node_dies_is_queued_again_and_ends(slurm, folder):
     driver = start(folder)
     halted_run(slurm, folder)

@@ -22,6 +22,7 @@ from typing import Any
 
 from cluster_qc.errors import InputError, ResourceError, StorageError, UnavailableError
 from cluster_qc.store import load as load_record
+from cluster_qc.workflow.campaign import tether
 from cluster_qc.workflow.campaign.expand import Campaign, Task, save
 from cluster_qc.workflow.campaign.results import Results
 from cluster_qc.workflow.campaign.task import (
@@ -246,12 +247,9 @@ class _Engine:
         if not self._campaign.pictures:
             command.append("--no-pictures")
         resources: dict[str, Any] = {"cores": 1}
-        if local:
-            driver = os.getpid()
-        else:
+        if not local:
             from cluster_qc.drivers.plan import Plan
 
-            driver = None
             record = record_path(folder, task.digest, attempt)
             key = f"{task.name}-{record.stem}"
             (self._directory / QUEUE / f"{key}_o.h5").unlink(
@@ -260,7 +258,7 @@ class _Engine:
             site = Site(**self._campaign.site)
             script = engine_script(task.name, folder, record, site, Plan(**task.plan))
             resources |= {"cwd": str(folder), "cache_key": key, "submission_template": script}
-        self._orders.put(((run_task, str(folder), task.digest, attempt, command, driver), resources))
+        self._orders.put(((run_task, str(folder), task.digest, attempt, command, not local), resources))
         while True:
             try:
                 return self._answers.get(timeout=_POLL_S)
@@ -297,13 +295,11 @@ class _Engine:
         self._failure = self._failure or args.exc_value
 
     def _serve(self) -> None:
-        from executorlib import SingleNodeExecutor, SlurmClusterExecutor
+        from executorlib import SlurmClusterExecutor
 
         executor: Any
         if self._campaign.on == "local":
-            executor = SingleNodeExecutor(
-                max_workers=self._campaign.workers, hostname_localhost=True, disable_dependencies=True
-            )
+            executor = _local_executor(self._campaign.workers)
         else:
             executor = SlurmClusterExecutor(
                 cache_directory=str(self._directory / QUEUE), disable_dependencies=True, refresh_rate=_POLL_S
@@ -312,3 +308,23 @@ class _Engine:
             call, resources = order
             self._answers.put(executor.submit(*call, resource_dict=resources))
         executor.shutdown(wait=True)
+
+
+def _local_executor(workers: int) -> Any:
+    """What `executorlib.SingleNodeExecutor` makes, but its workers die with their driver from their first moment.
+
+    Its own would wait forever for an order if the driver is killed while they start.
+    """
+    from executorlib.api import MpiExecSpawner
+    from executorlib.task_scheduler.interactive.onetoone import OneProcessTaskScheduler
+
+    class Spawner(MpiExecSpawner):  # type: ignore[misc]
+        def generate_command(self, command_lst: list[str]) -> list[str]:
+            tied = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
+            return [*tied, *super().generate_command(command_lst)]
+
+    return OneProcessTaskScheduler(
+        max_workers=workers,
+        executor_kwargs={"cores": 1, "hostname_localhost": True, "cache_directory": None},
+        spawner=Spawner,
+    )

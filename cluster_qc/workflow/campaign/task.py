@@ -6,24 +6,22 @@ exceptions, the other forgets.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Literal
 
 from cluster_qc.errors import StorageError
 from cluster_qc.files import storage_errors, write_text
+from cluster_qc.workflow.campaign.tether import tied_to
 from cluster_qc.workflow.lock import owner_of
 from cluster_qc.workflow.status import error_in
 from cluster_qc.workflow.stop import STOPPED
@@ -34,7 +32,6 @@ State = Literal["done", "not converged", "failed", "lost"]
 _ENDINGS: dict[int, State] = {0: "done", 1: "not converged"}
 _STOPS = (130, STOPPED, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1)
 _LOCK_PATIENCE_S = 60.0  # the job of a lost node may still be ending when it is started again
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def write_record(folder: Path, digest: str, record: TaskRecord) -> None:
     write_text(record_path(folder, digest, record.attempt), json.dumps(asdict(record), indent=1) + "\n")
 
 
-def run_task(folder: str, digest: str, attempt: int, command: Sequence[str], driver: int | None) -> None:
+def run_task(folder: str, digest: str, attempt: int, command: Sequence[str], node_scratch: bool) -> None:
     """Run a job and record how it ended; called by the engine in a process of its own.
 
     A job that was stopped leaves no record: it is to go on, in the same batch job or in the next attempt.
@@ -102,17 +99,15 @@ def run_task(folder: str, digest: str, attempt: int, command: Sequence[str], dri
         Of the record.
     command
         What to run.
-    driver
-        Number of the process that this one shall not outlive; None in a batch job, which outlives it.
+    node_scratch
+        Whether the scratch files go to TMPDIR, which the batch script makes on a disk of the node.
 
     Raises
     ------
     SystemExit
         With code 143, if the job was stopped.
     """
-    if driver is not None:
-        _prctl_with(driver)()
-    elif "TMPDIR" in os.environ:  # made by the batch script, on a disk of the node
+    if node_scratch and "TMPDIR" in os.environ:
         command = [*command, "--scratch", os.environ["TMPDIR"]]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, and this process ends with it
     begin = time.monotonic()
@@ -160,27 +155,11 @@ def _run(folder: Path, command: Sequence[str]) -> tuple[int, bool]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            preexec_fn=_prctl_with(os.getpid()),  # noqa: PLW1509  (one system call, looked up before the fork)
+            preexec_fn=tied_to(os.getpid()),  # noqa: PLW1509  (one system call, looked up before the fork)
         )
         if stopped:
             child.terminate()
         return child.wait(), stopped
-
-
-def _prctl_with(parent: int) -> partial[None]:
-    """What a process calls to be killed when its parent dies; what is on the disk is whole at any moment.
-
-    Linux only; elsewhere the process ends its job first.
-    """
-    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-    return partial(_die_with, prctl, parent)
-
-
-def _die_with(prctl: ctypes._NamedFuncPointer | None, parent: int) -> None:
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:  # it died before the call
-        os._exit(STOPPED)
 
 
 def _reason(folder: Path, code: int) -> str:
