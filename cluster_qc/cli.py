@@ -81,6 +81,9 @@ def run(
     disorder: Disorder = None,
     block: Block = None,
     pictures: Annotated[bool, typer.Option(help="Draw the orbitals.")] = True,
+    formats: Annotated[
+        str, typer.Option("--format", metavar="svg,pdf", help="Figures in these formats too. PNG: always.")
+    ] = "png",
     scratch: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="For a large temporary file. Default: the results folder."),
@@ -105,7 +108,9 @@ def run(
         disorder=disorder,
         block=block,
     )
-    outcome = run_job(job, force=force, quiet=quiet, pictures=pictures, scratch=scratch)
+    outcome = run_job(
+        job, force=force, quiet=quiet, pictures=pictures, formats=formats.split(","), scratch=scratch
+    )
     if not quiet:
         print(text_report(outcome.summary), end="")
         print(f"\nEverything is in {outcome.directory}; open {outcome.directory / 'report.html'}")
@@ -301,24 +306,29 @@ def orbitals(
         ),
     ] = None,
     pairs: Annotated[int, typer.Option(metavar="N", help="Hole and electron pairs of the state.")] = 1,
+    densities: Annotated[
+        bool,
+        typer.Option("--densities", help="Also the state's hole and electron density and their difference."),
+    ] = False,
     formats: Annotated[
-        str, typer.Option("--format", metavar="png,cube,molden", help="What to write.")
+        str, typer.Option("--format", metavar="png,svg,pdf,cube,molden", help="What to write.")
     ] = "png,cube,molden",
     share: Annotated[float, typer.Option(help="Part of the density inside the drawn surfaces.")] = 0.7,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Default: DIR/orbitals.")
     ] = None,
 ) -> None:
-    """Orbitals as pictures, cube and Molden files."""
+    """Orbitals and transition densities as pictures, cube and Molden files."""
     from cluster_qc.workflow.orbitals import export_orbitals
     from cluster_qc.workflow.status import warn_of_newer_run
 
-    selected, written = export_orbitals(
-        directory, state=state, pairs=pairs, formats=formats.split(","), share=share, output=output
-    )
+    captions, written = export_orbitals(
+        directory, state=state, pairs=pairs, densities=densities, formats=formats.split(","), share=share,
+        output=output,
+    )  # fmt: skip
     warn_of_newer_run(directory)
-    for orbital in selected:
-        print(f"{orbital.name}: {orbital.caption}")
+    for name, caption in captions.items():
+        print(f"{name}: {caption}")
     for path in written:
         print(f"written: {path}")
 

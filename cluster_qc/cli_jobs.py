@@ -41,6 +41,7 @@ def sbatch(
     It asks for the memory and the time that the plan of the job says, stops cleanly before the time limit and is queued
     again, until it is done.
     """
+    from cluster_qc.workflow.figures import vector_formats
     from cluster_qc.workflow.job import load_job
     from cluster_qc.workflow.slurm import read_site, submit_job, write_batch_job
 
@@ -53,6 +54,7 @@ def sbatch(
         )
     if options["scratch"] is not None:
         raise InputError("a batch job has its scratch folder from the site", fix="give it in SITE.toml")
+    vector_formats(options["formats"].split(","))
     settings = read_site(site)
     if cores is not None:
         settings = settings.model_copy(update={"cores": cores})

@@ -302,6 +302,40 @@ def test_cd(finished, tmp_path):
     assert "gauge is 'both'" in cli("cd", finished, "--gauge", "both", cwd=tmp_path, check=2).stderr
 
 
+def test_figures_as_vectors(finished):
+    arguments = ("run", "../water.xyz", *SMALL, "-o", ".", "--format")
+    cli(*arguments, "svg,pdf", cwd=finished, check=0)
+    for name, word in (("levels", "HOMO"), ("cd", "wavelength / nm"), ("absorption", "oscillator strength")):
+        svg = (finished / "figures" / f"{name}.svg").read_text()
+        assert f">{word}" in svg  # letters, not outlines
+        assert "<image" not in svg
+        assert (finished / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert (finished / "figures" / f"{name}.png").exists()
+    assert "the format is eps" in cli(*arguments, "eps", cwd=finished, check=2).stderr
+
+
+def test_densities_as_cubes(finished, tmp_path):
+    from ase.io.cube import read_cube
+
+    done = cli(
+        "orbitals", finished, "--state", "T1", "--densities", "--format", "cube", "-o", tmp_path / "t1", cwd=tmp_path,
+        check=0,
+    )  # fmt: skip
+    assert "electron minus hole density, unrelaxed" in done.stdout
+    integrals = {}
+    for name in ("hole_density", "electron_density", "density_difference"):
+        with open(tmp_path / "t1" / f"t1_{name}.cube") as stream:
+            cube = read_cube(stream)
+        integrals[name] = cube["data"].sum() * 0.35**3  # bohr: the step of the grid
+    told = float(re.search(r"pairs sum to (\d\.\d+)", done.stdout)[1])
+    # what a grid of 0.35 bohr makes of the cusps at oxygen
+    assert integrals["hole_density"] == pytest.approx(told, abs=0.05)
+    assert integrals["electron_density"] == pytest.approx(told, abs=0.05)
+    assert integrals["density_difference"] == pytest.approx(
+        integrals["electron_density"] - integrals["hole_density"], abs=1e-4
+    )
+
+
 def test_orbitals_as_cube_and_molden(finished, tmp_path):
     done = cli("orbitals", finished, "--format", "cube,molden", "-o", tmp_path / "new", cwd=tmp_path, check=0)
     assert "homo: HOMO -" in done.stdout
@@ -330,6 +364,8 @@ def test_orbitals_as_cube_and_molden(finished, tmp_path):
         (["--state", "X1"], "the state is"),
         (["--format", "jpg"], "the format is jpg"),
         (["--share", "2"], "share is 2"),
+        (["--densities"], "densities belong to an excited state"),
+        (["--state", "S1", "--densities", "--format", "molden"], "no densities"),
     ],
 )
 def test_orbitals_that_are_not_there(finished, tmp_path, arguments, message):

@@ -84,9 +84,20 @@ def _save_panels(
         figure = Figure(figsize=size)
         for index, draw in enumerate(panels, 1):
             draw(figure.add_subplot(1, len(panels), index))
-        try:
-            figure.savefig(path)
-        except OSError as error:
-            raise StorageError(
-                f"{path} cannot be written: {error.strerror}", fix="check the folder and the free space"
-            ) from error
+        save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Save a figure as PNG, SVG or PDF, by its name; in the style's context text stays text in the latter two.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written.
+    """
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror}", fix="check the folder and the free space"
+        ) from error

@@ -1,4 +1,4 @@
-"""How a molecule is drawn: radii, colours, bonds and metal-metal contacts; numpy only."""
+"""How a molecule and what surrounds it are drawn: radii, colours, bonds and metal-metal contacts; numpy only."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ _COLOURS = {
     "Au": "#f0b000", "Pd": "#006985", "Pt": "#a8a8b8", "Hg": "#9a9ab0",
 }  # fmt: skip
 _DEFAULT_COLOUR = "#d080c0"
+PHASES = ("#2166AC", "#B2182B")
+"""Colours of the positive and the negative phase of an orbital."""
+GAIN, LOSS = "#1B7837", "#762A83"
+"""Colours of where electrons come to and where they leave: no one takes them for phases."""
 BALL = 0.25
 """Radius of an atom's ball over its covalent radius."""
 _BOND_FACTOR = 1.25

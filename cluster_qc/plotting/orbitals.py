@@ -1,29 +1,37 @@
-"""Orbital isosurfaces around the molecule, rendered off screen with pyvista (the extra "pictures")."""
+"""Surfaces of orbitals and densities around the molecule, rendered off screen with pyvista (the extra "pictures")."""
 
 from __future__ import annotations
 
 import importlib
 import subprocess
 import sys
+import textwrap
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import matplotlib.style
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cluster_qc.errors import InputError, StorageError, UnavailableError
+from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.model import Cluster, Volume
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.model.volume import Mesh, OrbitalSurface
-from cluster_qc.plotting.molecule import BALL, covalent_radius, element_colour, neighbours
+from cluster_qc.plotting import STYLE
+from cluster_qc.plotting.figures import save_figure
+from cluster_qc.plotting.molecule import BALL, GAIN, LOSS, PHASES, covalent_radius, element_colour, neighbours
 
-PHASES = ("#2166AC", "#B2182B")
-"""Colours of the positive and the negative phase."""
+_PIXELS_PER_INCH = 300
+_LINE = 0.12  # inch, of a caption of 6 points
+_LETTERS = 20  # of such a caption, an inch
 
 
-def enclosing_isovalue(volume: Volume, share: float) -> float:
-    """Find the |value| whose isosurface encloses `share` of the orbital's density on the grid, bohr^-3/2.
+def enclosing_isovalue(volume: Volume, share: float, *, power: int = 2) -> float:
+    """Find the |value| whose isosurface encloses `share` of the sum of |value|^power on the grid.
+
+    With the power 2 that is a share of an orbital's density, with 1 of a density itself.
 
     Raises
     ------
@@ -32,11 +40,11 @@ def enclosing_isovalue(volume: Volume, share: float) -> float:
     """
     if not 0 < share < 1:
         raise InputError(f"share is {share}; it is the enclosed part of the density, between 0 and 1")
-    density = np.sort(volume.values.ravel() ** 2)[::-1]
-    enclosed = np.cumsum(density)
+    values = np.sort(np.abs(volume.values), axis=None)[::-1]
+    enclosed = np.cumsum(values**power)
     if not enclosed[-1] > 0:
-        raise InputError("the orbital is zero everywhere on the grid")
-    return float(np.sqrt(density[np.searchsorted(enclosed, share * enclosed[-1])]))
+        raise InputError("it is zero everywhere on the grid")
+    return float(values[np.searchsorted(enclosed, share * enclosed[-1])])
 
 
 def orbital_surface(volume: Volume, *, share: float = 0.7, triangles: int = 12_000) -> OrbitalSurface:
@@ -82,15 +90,16 @@ def plot_orbital(
     cluster
         The molecule.
     path
-        PNG file to write, or None.
+        PNG, SVG or PDF file to write, or None. In SVG and PDF the caption is text and the scene an image: shaded,
+        translucent surfaces have no vector form.
     share
         Part of the density that the surfaces enclose.
     size
-        Pixels, (width, height).
+        Pixels, (width, height), 300 to the inch in the file.
     direction
         From where to look; None looks onto the plane in which the molecule is widest.
     caption
-        Text at the lower edge.
+        Text below the picture in the file.
 
     Raises
     ------
@@ -98,8 +107,52 @@ def plot_orbital(
         If pyvista is not installed, or finds no OpenGL library to render with.
     InputError
         As in `enclosing_isovalue`.
+    StorageError
+        If the file cannot be written.
     """
-    isovalue = enclosing_isovalue(volume, share)
+    image = _render(volume, cluster, enclosing_isovalue(volume, share), PHASES, size, direction)
+    if path is not None:
+        _save(path, image, caption)
+    return image
+
+
+def plot_density(
+    volume: Volume,
+    cluster: Cluster,
+    path: str | Path | None = None,
+    *,
+    share: float = 0.7,
+    size: tuple[int, int] = (900, 700),
+    direction: tuple[float, float, float] | None = None,
+    caption: str = "",
+) -> NDArray[np.uint8]:
+    """Draw a density: green where it is positive (electrons come to), purple where it is negative (electrons leave).
+
+    Parameters
+    ----------
+    volume
+        A density, or a difference of two.
+    share
+        Part of the integral of |density| that the surfaces enclose, both signs at one isovalue.
+    cluster, path, size, direction, caption
+        As in `plot_orbital`, as are the result and the errors.
+    """
+    image = _render(
+        volume, cluster, enclosing_isovalue(volume, share, power=1), (GAIN, LOSS), size, direction
+    )
+    if path is not None:
+        _save(path, image, caption)
+    return image
+
+
+def _render(
+    volume: Volume,
+    cluster: Cluster,
+    isovalue: float,
+    colours: tuple[str, str],
+    size: tuple[int, int],
+    direction: tuple[float, float, float] | None,
+) -> NDArray[np.uint8]:
     pv = _pyvista()
     _check_rendering()
     with pv.vtk_verbosity("error"):  # without a display VTK warns about X before it takes EGL
@@ -107,18 +160,30 @@ def plot_orbital(
         try:
             plotter.set_background("white")
             _add_molecule(pv, plotter, cluster)
-            _add_surfaces(pv, plotter, volume, isovalue)
+            for surface, colour in zip(_contours(pv, volume, isovalue), colours, strict=True):
+                if surface.n_points:
+                    plotter.add_mesh(surface, color=colour, opacity=0.6, specular=0.2, smooth_shading=True)
             _aim(plotter, cluster, direction)
-            if caption:
-                plotter.add_text(caption, position="lower_edge", font_size=10, color="black")
             plotter.enable_anti_aliasing("ssaa")
-            return np.asarray(
-                plotter.screenshot(None if path is None else str(path), return_img=True), dtype=np.uint8
-            )
-        except OSError as error:
-            raise StorageError(f"{path} cannot be written: {error}", fix="check the folder") from error
+            return np.asarray(plotter.screenshot(None, return_img=True), dtype=np.uint8)
         finally:
             plotter.close()
+
+
+def _save(path: str | Path, image: NDArray[np.uint8], caption: str) -> None:
+    width, height = (pixels / _PIXELS_PER_INCH for pixels in (image.shape[1], image.shape[0]))
+    lines = textwrap.wrap(caption, int(width * _LETTERS))
+    strip = _LINE * (len(lines) + 0.5) if lines else 0.0
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(width, height + strip), dpi=_PIXELS_PER_INCH)
+        figure.set_layout_engine("none")  # the style asks for another, which wants subplots
+        ax = figure.add_axes((0.0, strip / (height + strip), 1.0, height / (height + strip)))
+        ax.set_axis_off()
+        ax.imshow(image, interpolation="none", aspect="auto")
+        figure.text(
+            0.5, 0.5 * strip / (height + strip), "\n".join(lines), ha="center", va="center", fontsize=6
+        )
+        save_figure(figure, path)
 
 
 def _pyvista() -> Any:
@@ -169,21 +234,15 @@ def _dashes(start: FloatArray, end: FloatArray, count: int = 6) -> list[tuple[Fl
     return [(points[2 * k], points[2 * k + 1]) for k in range(count)]
 
 
-def _add_surfaces(pv: Any, plotter: Any, volume: Volume, isovalue: float) -> None:
-    for surface, colour in zip(_contours(pv, volume, isovalue), PHASES, strict=True):
-        if surface.n_points:
-            plotter.add_mesh(surface, color=colour, opacity=0.6, specular=0.2, smooth_shading=True)
-
-
 def _contours(pv: Any, volume: Volume, isovalue: float) -> list[Any]:
-    """Where the orbital is +isovalue and where it is -isovalue, empty if it is so nowhere."""
+    """Where the volume is +isovalue and where it is -isovalue, empty if it is so nowhere."""
     indices = np.stack(np.meshgrid(*(np.arange(n) for n in volume.values.shape), indexing="ij"), axis=-1)
     points = indices @ volume.axes + volume.origin
     grid = pv.StructuredGrid(points[..., 0], points[..., 1], points[..., 2])
-    grid["orbital"] = volume.values.ravel(order="F")
+    grid["values"] = volume.values.ravel(order="F")
     inside = [volume.values.min() < level < volume.values.max() for level in (isovalue, -isovalue)]
     return [
-        grid.contour([level], scalars="orbital") if there else pv.PolyData()
+        grid.contour([level], scalars="values") if there else pv.PolyData()
         for level, there in zip((isovalue, -isovalue), inside, strict=True)
     ]
 

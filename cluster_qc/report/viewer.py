@@ -13,8 +13,7 @@ from scipy.spatial.transform import Rotation
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.model.volume import Mesh, OrbitalSurface
-from cluster_qc.plotting.molecule import BALL, covalent_radius, element_colour, neighbours
-from cluster_qc.plotting.orbitals import PHASES
+from cluster_qc.plotting.molecule import BALL, PHASES, covalent_radius, element_colour, neighbours
 from cluster_qc.report.values import number, section
 from cluster_qc.units import angstrom
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,20 @@ _MADE_OF = ".made-of.json"
 _SPACING, _MARGIN = 0.4, 5.0  # bohr, of the grid on which surfaces are found: lobes of 70 % lie well inside
 
 
+def vector_formats(names: Sequence[str]) -> tuple[str, ...]:
+    """The kinds of picture that a run draws beside PNG, which its page shows.
+
+    Raises
+    ------
+    InputError
+        For one that is not known.
+    """
+    wrong = [name for name in names if f".{name}" not in PICTURES]
+    if wrong:
+        raise InputError(f"the format is {', '.join(wrong)}", fix="choose of png, svg, pdf")
+    return tuple(name for name in dict.fromkeys(names) if name != "png")
+
+
 def need_picture(path: Path) -> None:
     """Refuse, before any work, a file that is no picture or could not be written."""
     if path.suffix.lower() not in PICTURES:
@@ -43,15 +57,18 @@ class Figures:
     """Changes whenever a figure could look different."""
     report: Report
     force: bool = False
+    formats: tuple[str, ...] = ()
+    """Beside PNG: "svg", "pdf"."""
     warnings: list[str] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
-    """Figure files by name."""
+    """PNG files by name."""
 
     def draw(self, name: str, make: Callable[[Path], object]) -> None:
-        """Draw `folder/name.png` unless it shows this input already."""
-        path = self.folder / f"{name}.png"
-        if self.make(path, make):
-            self.files[name] = path
+        """Draw `folder/name.png`, and in the other formats, unless they show this input already."""
+        for kind in ("png", *self.formats):
+            path = self.folder / f"{name}.{kind}"
+            if self.make(path, make) and kind == "png":
+                self.files[name] = path
 
     def make(self, path: Path, make: Callable[[Path], object]) -> bool:
         """Write a file of the folder unless it shows this input already; False with a warning if it cannot be made."""

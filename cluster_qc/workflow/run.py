@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from cluster_qc.workflow.figures import (
     draw_spectra,
     leading_orbitals,
     read_surfaces,
+    vector_formats,
 )
 from cluster_qc.workflow.job import Job
 from cluster_qc.workflow.levels import stored_levels
@@ -51,6 +53,7 @@ def run(
     force: bool = False,
     quiet: bool = False,
     pictures: bool = True,
+    formats: Sequence[str] = (),
     scratch: Path | None = None,
 ) -> Outcome:
     """Run a job to its end; what is on disk already from an earlier call is not computed again.
@@ -65,6 +68,8 @@ def run(
         No progress on standard error; run.log is written all the same.
     pictures
         Draw orbitals in three dimensions; the levels and spectra are drawn in any case.
+    formats
+        Of the figures beside PNG: "svg", "pdf".
     scratch
         Folder for a large temporary file, such as the disk of a compute node; default the results folder.
 
@@ -77,6 +82,7 @@ def run(
     StorageError
         If the results folder cannot be written, or another run holds it.
     """
+    vector = vector_formats(formats)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     for folder in (job.directory, job.directory / "figures", *([scratch] if scratch else [])):
         need_writable(folder, folder=True)
@@ -105,7 +111,7 @@ def run(
             states["triplets"] = steps.states(ground, job.triplets)
             states["singlets"] = steps.states(ground, job.singlets)
             steps.release()
-        summary = conclude(job, ground, states, steps, notes, started, log, pictures)
+        summary = conclude(job, ground, states, steps, notes, started, log, pictures, vector)
         log.note(f"{DONE if summary['converged'] else NOT_CONVERGED}: {job.directory / 'report.html'}")
     return Outcome(job.directory, summary)
 
@@ -176,6 +182,7 @@ def conclude(
     started: str,
     log: Monitor,
     pictures: bool = True,
+    formats: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Analyse, draw and write."""
     begin = time.perf_counter()
@@ -185,7 +192,7 @@ def conclude(
     cip = cip_of(cluster)
     alignment = align(ground, job.experiment or measured_homo(cluster)) if ground.converged else None
     digest = job_hash(job, ground)
-    figures = Figures(job.directory / "figures", digest, report, steps.force)
+    figures = Figures(job.directory / "figures", digest, report, steps.force, formats)
     content: dict[str, Any] = {
         "schema_version": parts.SCHEMA_VERSION,
         "name": job.name,

@@ -1,13 +1,15 @@
 import importlib
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.model import Cluster, Volume
 from cluster_qc.plotting import orbitals
 from cluster_qc.plotting.molecule import neighbours
-from cluster_qc.plotting.orbitals import enclosing_isovalue, orbital_surface, plot_orbital
+from cluster_qc.plotting.orbitals import enclosing_isovalue, orbital_surface, plot_density, plot_orbital
 from cluster_qc.units import angstrom
 
 CLUSTER = Cluster(
@@ -34,6 +36,13 @@ def test_isovalue_encloses_the_stated_share(share):
     assert inside / density.sum() == pytest.approx(share, abs=0.01)
 
 
+def test_isovalue_of_a_density_encloses_the_stated_share_of_both_signs():
+    volume = p_orbital()  # taken as a difference of densities: as much gained as lost
+    size = np.abs(volume.values)
+    inside = size[size >= enclosing_isovalue(volume, 0.7, power=1)].sum()
+    assert inside / size.sum() == pytest.approx(0.7, abs=0.01)
+
+
 def test_nonsense_is_refused():
     with pytest.raises(InputError, match="between 0 and 1"):
         enclosing_isovalue(p_orbital(5), 70)
@@ -49,6 +58,41 @@ def test_picture_shows_both_phases(tmp_path):
     red, blue = image[..., 0].astype(int), image[..., 2].astype(int)
     assert (blue - red > 40).sum() > 200
     assert (red - blue > 40).sum() > 200
+
+
+def test_gain_and_loss_are_green_and_purple():
+    pytest.importorskip("pyvista")
+    image = plot_density(p_orbital(), CLUSTER, size=(240, 200), direction=(0, 0, 1)).astype(int)
+    red, green, blue = (image[..., k] for k in range(3))
+    assert (green - np.maximum(red, blue) > 30).sum() > 200
+    assert (np.minimum(red, blue) - green > 30).sum() > 200
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf"])
+def test_vector_file_holds_the_caption_as_text_and_the_scene_as_an_image(tmp_path, kind):
+    pytest.importorskip("pyvista")
+    path = tmp_path / f"p.{kind}"
+    plot_orbital(p_orbital(21), CLUSTER, path, size=(240, 200), caption="HOMO of <no> one")
+    content = path.read_bytes()
+    if kind == "svg":
+        text = "".join(ET.fromstring(content).itertext())
+        assert "HOMO of <no> one" in text
+        assert content.count(b"<image") == 1
+    else:
+        assert content.startswith(b"%PDF")
+        assert b"/TrueType" in content or b"/Type0" in content  # a font, not outlines
+        assert content.count(b"/Subtype /Image") == 1
+
+
+def test_caption_lies_below_the_picture_and_is_wrapped(tmp_path):
+    pytest.importorskip("pyvista")
+    volume = p_orbital(21)
+    image = plot_orbital(volume, CLUSTER, tmp_path / "p.png", size=(300, 200), caption=40 * "word ")
+    saved = 255 * imread(tmp_path / "p.png")[..., :3]
+    np.testing.assert_allclose(saved[:200], image, atol=0.5)
+    ink = (saved < 128).any(axis=2)
+    assert ink[200:].any()
+    assert not ink[200:, [0, -1]].any()
 
 
 def test_without_pyvista_the_error_names_the_extra(monkeypatch):

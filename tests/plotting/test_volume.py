@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+import cluster_qc as cqc
 from cluster_qc.drivers.mole import ao_atoms, build_mole
-from cluster_qc.drivers.volume import orbital_volume, orbital_volumes, write_cube
+from cluster_qc.drivers.volume import orbital_volume, orbital_volumes, transition_densities, write_cube
 from cluster_qc.errors import InputError, ResourceError, StorageError
 from cluster_qc.model import Cluster, DFTMethod, GroundState
 from cluster_qc.units import angstrom
@@ -62,3 +65,62 @@ def test_nonsense_is_refused(ground):
         orbital_volume(ground, ground.coefficients[0][:, 0], spacing=0.0)
     with pytest.raises(ResourceError, match="coarser"):
         orbital_volume(ground, ground.coefficients[0][:, 0], spacing=0.01)
+
+
+# --- transition densities -----------------------------------------------------------------------------------
+
+# Hydrogen peroxide, twisted, bohr. x reaches as far either way in binary fractions, so that the grid is its own mirror
+# image.
+H2O2 = Cluster(
+    "h2o2",
+    ("O", "O", "H", "H"),
+    np.array([[0, 1.3125, 0], [0, -1.3125, 0], [-0.75, 1.6875, 1.5], [0.75, -1.6875, 1.5]]),
+)
+SPACING, MARGIN = 0.25, 5.0
+
+
+def lowest(cluster):
+    method = DFTMethod("pbe0", basis="def2-svp", grid_level=0)
+    states = cqc.run_tddft(cqc.run_scf(cluster, method), cqc.TDDFTMethod(nstates=1, tolerance=1e-5))
+    return states[0], cqc.natural_transition_orbitals(states[0])
+
+
+@pytest.fixture(scope="module")
+def excited():
+    return lowest(H2O2)
+
+
+def test_hole_and_electron_integrate_to_the_weights_and_the_difference_to_nothing(excited):
+    state, ntos = excited
+    hole, electron = transition_densities(state.states.ground, ntos, SPACING / 2, MARGIN)
+    assert hole.values.min() >= 0
+    assert electron.values.min() >= 0
+    norm = 1.0 + 2.0 * (state.y**2).sum()  # not renormalised: 1, and the de-excitations of full TDDFT
+    assert ntos.weights.sum() == pytest.approx(norm, abs=1e-6)
+    # What a grid of this spacing makes of the cusps of oxygen's 1s parts; at SPACING itself 0.015.
+    integrals = [density.values.sum() * density.voxel for density in (hole, electron)]
+    assert integrals == pytest.approx([norm, norm], abs=0.01)
+    assert integrals[1] - integrals[0] == pytest.approx(0.0, abs=0.01)
+
+
+def test_densities_hold_every_pair(excited):
+    state, ntos = excited
+    ground = state.states.ground
+    hole, electron = transition_densities(ground, ntos, 0.5, 4.0)
+    assert len(ntos.weights) > 1
+    for density, columns in ((hole, ntos.hole), (electron, ntos.electron)):
+        orbitals = orbital_volumes(ground, columns, 0.5, 4.0)
+        total = sum(w * orbital.values**2 for w, orbital in zip(ntos.weights, orbitals, strict=True))
+        np.testing.assert_allclose(density.values, total, atol=1e-12)
+
+
+def test_densities_of_the_mirror_image_are_mirror_images(excited):
+    state, ntos = excited
+    mirrored, mirrored_ntos = lowest(replace(H2O2, coords=H2O2.coords * [-1, 1, 1]))
+    here = transition_densities(state.states.ground, ntos, SPACING, MARGIN)
+    there = transition_densities(mirrored.states.ground, mirrored_ntos, SPACING, MARGIN)
+    for density, image in zip(here, there, strict=True):
+        largest = density.values.max()
+        # as far as SCF and response are converged
+        np.testing.assert_allclose(image.values[::-1], density.values, atol=1e-4 * largest)
+        assert np.abs(image.values - density.values).max() > 0.01 * largest  # the molecule is chiral
