@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from cluster_qc.analysis.experiment import read_absorption_spectrum, read_cd_spectrum
     from cluster_qc.analysis.fragments import frontier_shares, orbital_shares
     from cluster_qc.analysis.jcamp import jcamp_text
-    from cluster_qc.analysis.rotatory import dissymmetry_factors, rotatory_strengths
+    from cluster_qc.analysis.rotatory import (
+        dissymmetry_factors,
+        oscillator_strengths,
+        rotatory_strengths,
+    )
     from cluster_qc.analysis.rotatory_parts import RotatoryParts, rotatory_parts
     from cluster_qc.analysis.spectra import (
         cotton_bands,
@@ -101,7 +105,7 @@ _HOMES = {
     "analysis.experiment": ("read_absorption_spectrum", "read_cd_spectrum"),
     "analysis.fragments": ("frontier_shares", "orbital_shares"),
     "analysis.jcamp": ("jcamp_text",),
-    "analysis.rotatory": ("dissymmetry_factors", "rotatory_strengths"),
+    "analysis.rotatory": ("dissymmetry_factors", "oscillator_strengths", "rotatory_strengths"),
     "analysis.rotatory_parts": ("RotatoryParts", "rotatory_parts"),
     "analysis.spectra": ("cotton_bands", "simulate_absorption", "simulate_cd", "write_spectrum_csv"),
     "analysis.tauc_reading": ("read_tauc",),
@@ -219,6 +223,7 @@ __all__ = [
     "natural_transition_orbitals",
     "orbital_shares",
     "orbital_volume",
+    "oscillator_strengths",
     "plot_absorption",
     "plot_cd",
     "plot_levels",

@@ -1,4 +1,4 @@
-"""Rotatory strengths and dissymmetry factors.
+"""Oscillator strengths, rotatory strengths and dissymmetry factors.
 
 The moments of `ExcitedStates` are <0| r |n>, <0| d/dr |n> and 1/2 <0| (r - O) x d/dr |n>, real. With the electron's
 charge -1 the electric moment is mu = -r, the magnetic one m = -1/2 (r - O) x p, p = -i d/dr, and Rosenfeld's
@@ -120,6 +120,35 @@ def dissymmetry_factors(
     bright = dipole > _DARK
     factors[bright] = 4.0 * fine_structure * strengths[bright] / dipole[bright]
     return factors
+
+
+def oscillator_strengths(
+    states: ExcitedStates,
+    form: Literal["length", "velocity", "mixed"] = "length",
+    *,
+    allow_unconverged: bool = False,
+) -> FloatArray:
+    """Compute oscillator strengths with `velocity` for d/dr, dimensionless, (nstates,).
+
+    "length" is 2/3 E |<0|r|n>|^2, "velocity" 2/3 |<0|d/dr|n>|^2 / E, "mixed" 2/3 <0|r|n> . <0|d/dr|n>, which needs no
+    energy and may be negative. They agree in full TDDFT with a complete basis; how far they are apart tells how good
+    the moments of a state are.
+
+    Raises
+    ------
+    UnavailableError
+        For triplets, and for moments that were not computed.
+    NotConvergedError
+        If a state did not converge, unless `allow_unconverged`.
+    InputError
+        For an unknown form.
+    """
+    if form not in ("length", "velocity", "mixed"):
+        raise InputError(f"form is {form!r}; it is 'length', 'velocity' or 'mixed'")
+    check_converged(states, allow_unconverged)
+    left = electric_dipoles(states, "velocity" if form == "velocity" else "length")
+    right = electric_dipoles(states, "length" if form == "length" else "velocity")
+    return np.asarray(2 / 3 * states.excitation_energies * (left * right).sum(axis=1))
 
 
 def electric_dipoles(states: ExcitedStates, gauge: Gauge = "length") -> FloatArray:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
 
 from cluster_qc.analysis.broadening import Shape, broaden, delta_epsilon, epsilon
-from cluster_qc.analysis.rotatory import Gauge, check_converged, electric_dipoles, rotatory_strengths
+from cluster_qc.analysis.rotatory import Gauge, oscillator_strengths, rotatory_strengths
 from cluster_qc.errors import InputError, StorageError
 from cluster_qc.model import ExcitedStates, Spectrum
 from cluster_qc.model.arrays import FloatArray
@@ -90,8 +90,7 @@ def simulate_absorption(
     The curve obeys f = 4.319e-9 * integral of epsilon d(wavenumber) for every band. Parameters and errors as in
     `simulate_cd`.
     """
-    check_converged(states, allow_unconverged)
-    strengths = 2 / 3 * states.excitation_energies * (electric_dipoles(states, gauge) ** 2).sum(axis=1)
+    strengths = oscillator_strengths(states, gauge, allow_unconverged=allow_unconverged)
     return _simulate("absorption", states, strengths, fwhm, shape, energies, shift, shift_origin, gauge, [])
 
 

@@ -25,13 +25,15 @@ def states_html(summary: Mapping[str, Any], notes: Notes) -> str:
         columns = [("energy_ev", 3, False), ("error_estimate_ev", 4, False), ("wavelength_nm", 1, False)]
         caption = f"{len(states)} state{'s' if len(states) > 1 else ''}. "
         if key == "singlets":
-            heads += ["f", "R len", "R vel"]
+            heads += ["f", "R len", "R vel", "vel \N{MINUS SIGN} len"]
             columns += [
                 ("oscillator_strength", 4, False),
                 ("rotatory_strength_length_cgs", 2, True),
                 ("rotatory_strength_velocity_cgs", 2, True),
+                ("rotatory_strength_difference_cgs", 2, True),
             ]
-            caption += f"R: rotatory strength in length and velocity gauge, {_CGS}. "
+            caption += f"R: rotatory strength in length and velocity gauge, {_CGS}; their difference is zero "
+            caption += "for exact states, so it measures the quality of a state. "
         routes = dict.fromkeys(str(state["route"]) for state in states if state.get("route"))
         if len(routes) > 1:
             heads.append("Route")

@@ -160,18 +160,22 @@ def _states(title: str, states: Sequence[Mapping[str, Any]], notes: Notes) -> li
             ("f", "oscillator_strength", 4, False),
             ("R(len)", "rotatory_strength_length_cgs", 2, True),
             ("R(vel)", "rotatory_strength_velocity_cgs", 2, True),
+            ("vel-len", "rotatory_strength_difference_cgs", 2, True),
         ]
-    lines = ["", title, "  " + f"{'':5}" + "".join(f"{head:>12}" for head, *_ in columns)]
+    lines = ["", title, "  " + f"{'':5}" + "".join(f"{head:>10}" for head, *_ in columns)]
     for state in states[:_STATES_SHOWN]:
         cells = ""
         for _, key, digits, signed in columns:
             value = state.get(key)
             absent = value is None
             text = f"{ABSENT}[{notes.letter(key)}]" if absent else number(value, digits, signed=signed)
-            cells += f"{text:>12}"
+            cells += f"{text:>10}"
         lines.append(f"  {state.get('label', ''):5}{cells}")
     if len(states) > _STATES_SHOWN:
         lines.append(f"  ... and {len(states) - _STATES_SHOWN} more, in summary.json")
     if title == "Singlets":
-        lines.append("  f: oscillator strength; R: rotatory strength by gauge, 1e-40 esu^2 cm^2")
+        lines += [
+            "  f: oscillator strength; R: rotatory strength by gauge, 1e-40 esu^2 cm^2;",
+            "  vel-len: their difference, zero for exact states, so a measure of quality",
+        ]
     return lines

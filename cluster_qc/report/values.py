@@ -11,6 +11,7 @@ _MINUS = "\N{MINUS SIGN}"
 _REASONS = {
     "rotatory_strength_velocity_cgs": "Velocity form not available for this calculation.",
     "rotatory_strength_length_cgs": "Length form not available for this calculation.",
+    "rotatory_strength_difference_cgs": "Needs both forms, and results of a version that gives it.",
     "core_handedness": "Not defined for this core.",
     "measured_uncertainty_ev": "The source gives no uncertainty.",
 }

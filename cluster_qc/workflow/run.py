@@ -266,8 +266,7 @@ def spectra(
     """CD and absorption: curves, figures, and what the summary says of the CD."""
     from cluster_qc.analysis.spectra import simulate_absorption, simulate_cd, write_spectrum_csv
 
-    # The velocity form does not depend on the origin, so it goes first wherever it exists.
-    gauge: Any = "length" if singlets.velocity is None else "velocity"
+    gauge = parts.cd_gauge(singlets)
     cd = simulate_cd(singlets, fwhm=job.fwhm, shift=job.shift, gauge=gauge, allow_unconverged=True)
     absorption = simulate_absorption(singlets, fwhm=job.fwhm, shift=job.shift, allow_unconverged=True)
     for name, spectrum in zip(parts.CURVES, (cd, absorption), strict=True):

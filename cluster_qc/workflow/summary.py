@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -138,10 +138,17 @@ def states_summary(states: ExcitedStates) -> list[dict[str, Any]]:
     ]
     if states.spin == "triplet":
         return rows
+    length, velocity = _rotatory(states, "length"), _rotatory(states, "velocity")
     strengths = {
         "oscillator_strength": states.oscillator_strengths.tolist(),
-        "rotatory_strength_length_cgs": _rotatory(states, "length"),
-        "rotatory_strength_velocity_cgs": _rotatory(states, "velocity"),
+        "oscillator_strength_velocity": _oscillator(states, "velocity"),
+        "oscillator_strength_mixed": _oscillator(states, "mixed"),
+        "rotatory_strength_length_cgs": length,
+        "rotatory_strength_velocity_cgs": velocity,
+        "rotatory_strength_difference_cgs": None
+        if length is None or velocity is None
+        else [b - a for a, b in zip(length, velocity, strict=True)],
+        "dissymmetry_factor": _dissymmetry(states),
     }
     for index, row in enumerate(rows):
         row.update({key: None if values is None else values[index] for key, values in strengths.items()})
@@ -156,6 +163,29 @@ def _rotatory(states: ExcitedStates, gauge: Any) -> list[float] | None:
     except UnavailableError:
         return None
     return [float(value) for value in values / rotatory_strength_cgs]
+
+
+def _oscillator(states: ExcitedStates, form: Any) -> list[float] | None:
+    from cluster_qc.analysis.rotatory import oscillator_strengths
+
+    try:
+        values: list[float] = oscillator_strengths(states, form, allow_unconverged=True).tolist()
+    except UnavailableError:
+        return None
+    return values
+
+
+def _dissymmetry(states: ExcitedStates) -> list[float | None]:
+    """4 R/D in the gauge of the CD curve; None where a state is dark."""
+    from cluster_qc.analysis.rotatory import dissymmetry_factors
+
+    values = dissymmetry_factors(states, cd_gauge(states), allow_unconverged=True)
+    return [float(value) if math.isfinite(value) else None for value in values]
+
+
+def cd_gauge(states: ExcitedStates) -> Literal["length", "velocity"]:
+    """The gauge of a run's CD curve: velocity, which has no origin, wherever it exists."""
+    return "length" if states.velocity is None else "velocity"
 
 
 def nto_summary(ground: GroundState, ntos: NaturalTransitionOrbitals) -> dict[str, Any]:

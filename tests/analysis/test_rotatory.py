@@ -5,6 +5,7 @@ import pytest
 
 from cluster_qc.analysis.rotatory import (
     dissymmetry_factors,
+    oscillator_strengths,
     rotatory_strengths,
     transition_magnetic_dipoles,
 )
@@ -77,6 +78,20 @@ def test_signs_on_a_real_molecule_from_bare_integrals(fabricate):
     np.testing.assert_allclose(length, [-0.9727, -0.3284, 10.6556, 34.2946], rtol=0.03, atol=0.05)
     np.testing.assert_allclose(velocity, [-6.61, -4.5483, 16.9984, 58.0517], rtol=0.04)
     assert ((states.velocity * states.electric).sum(axis=1) > 0).all()
+
+
+def test_forms_of_the_oscillator_strength_agree_where_the_moments_do(fabricate):
+    states = fabricate.excited_states()
+    exact = replace(states, velocity=states.electric * states.excitation_energies[:, None])
+    for form in ("velocity", "mixed"):
+        np.testing.assert_allclose(oscillator_strengths(exact, form), exact.oscillator_strengths, rtol=1e-12)
+    np.testing.assert_array_equal(oscillator_strengths(states), states.oscillator_strengths)
+    length, velocity, mixed = (oscillator_strengths(states, form) for form in ("length", "velocity", "mixed"))
+    assert (np.abs(mixed) <= np.sqrt(length * velocity) + 1e-14).all()
+    with pytest.raises(InputError, match="form is 'both'"):
+        oscillator_strengths(states, "both")
+    with pytest.raises(NotConvergedError):
+        oscillator_strengths(fabricate.excited_states(converged=False))
 
 
 def test_mirror_image_flips_every_sign(fabricate):

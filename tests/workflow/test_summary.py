@@ -6,6 +6,7 @@ import pytest
 
 from cluster_qc.errors import StorageError
 from cluster_qc.model import Cluster, DFTMethod, ExcitedStates, GroundState, TDDFTMethod
+from cluster_qc.units import fine_structure
 from cluster_qc.workflow import summary
 
 
@@ -49,7 +50,13 @@ def excited(ground, spin="singlet", **changes):
 def test_what_does_not_exist_is_null_with_its_reason(ground):
     states = excited(ground)
     (row,) = summary.states_summary(states)
-    assert row["rotatory_strength_velocity_cgs"] is None
+    for key in (
+        "oscillator_strength_velocity",
+        "oscillator_strength_mixed",
+        "rotatory_strength_velocity_cgs",
+        "rotatory_strength_difference_cgs",
+    ):
+        assert row[key] is None
     assert row["rotatory_strength_length_cgs"] == pytest.approx(0.1 * 471.4436, rel=1e-5)
     assert "rotatory_strength_velocity_cgs" in summary.reasons_of(states)
     text = " ".join(summary.warnings_of(ground, [states]))
@@ -61,6 +68,10 @@ def test_velocity_form_is_given_where_it_exists(ground):
     states = excited(ground, velocity=[[0, 0, 0.2]])
     (row,) = summary.states_summary(states)
     assert row["rotatory_strength_velocity_cgs"] == pytest.approx(row["rotatory_strength_length_cgs"])
+    assert row["rotatory_strength_difference_cgs"] == pytest.approx(0.0, abs=1e-9)
+    for form in ("velocity", "mixed"):
+        assert row[f"oscillator_strength_{form}"] == pytest.approx(row["oscillator_strength"])
+    assert row["dissymmetry_factor"] == pytest.approx(0.4 * fine_structure)
     assert summary.reasons_of(states) == {}
 
 

@@ -1,0 +1,104 @@
+"""Symmetry, the basis limit and another program: what rotatory strengths and moments must do."""
+
+import numpy as np
+import pytest
+
+import cluster_qc as cqc
+from cluster_qc.units import angstrom, electronvolt, rotatory_strength_cgs
+
+
+def singlets(cluster, functional, basis, nstates, **settings):
+    ground = cqc.run_scf(cluster, cqc.DFTMethod(functional, basis=basis, conv_tol=1e-10))
+    return cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=nstates, tolerance=1e-5, **settings))
+
+
+def strengths(states, gauge, **options):
+    return cqc.rotatory_strengths(states, gauge=gauge, **options) / rotatory_strength_cgs
+
+
+def test_methyloxirane_against_nwchem():
+    """B3LYP/STO-3G, RPA (nwchemgit/nwchem commit a79c4e257e, QA/tests/dmo_tddft_cd and dmo_tddft_cd_velocity).
+
+    Its tolerances: 0.005 eV, 0.05 in R; the length form is about the origin of this geometry.
+    """
+    atoms = [
+        ("C", -1.043429, 0.615328, -0.061519),
+        ("C", 0.151599, -0.036092, 0.488863),
+        ("H", 0.153112, -0.252656, 1.55701),
+        ("O", -0.825776, -0.789273, -0.24151),
+        ("H", -0.952201, 1.218625, -0.962475),
+        ("H", -1.870163, 0.879326, 0.594153),
+        ("C", 1.509073, 0.099791, -0.1483),
+        ("H", 2.083284, 0.900039, 0.328696),
+        ("H", 1.413153, 0.324898, -1.212757),
+        ("H", 2.075569, -0.830205, -0.04681),
+    ]
+    cluster = cqc.Cluster("dmo", tuple(a[0] for a in atoms), np.array([a[1:] for a in atoms]) * angstrom)
+    states = singlets(cluster, "b3lyp", "sto-3g", 1)
+    assert states.excitation_energies[0] / electronvolt == pytest.approx(8.4228, abs=0.005)
+    assert states.oscillator_strengths[0] == pytest.approx(0.00016, abs=1e-5)
+    assert cqc.oscillator_strengths(states, "velocity")[0] == pytest.approx(4.77e-5, abs=5e-6)
+    assert strengths(states, "length", origin=np.zeros(3))[0] == pytest.approx(1.6190, abs=0.05)
+    assert strengths(states, "velocity")[0] == pytest.approx(1.3222, abs=0.05)
+
+
+def test_degenerate_states_of_an_achiral_molecule_cancel():
+    """Diborane(4) in D2d: the partners of an E state have opposite rotatory strengths, which an S4 axis allows."""
+    h, b = (1.0, 0.6), 0.85
+    atoms = [("B", (0, 0, b)), ("B", (0, 0, -b))]
+    atoms += [("H", (s * h[0], 0, b + h[1])) for s in (1, -1)] + [
+        ("H", (0, s * h[0], -b - h[1])) for s in (1, -1)
+    ]
+    cluster = cqc.Cluster("b2h4", tuple(a[0] for a in atoms), np.array([a[1] for a in atoms]) * angstrom)
+    states = singlets(cluster, "hf", "6-31g", 8)
+    energies = states.excitation_energies
+    pairs = [i for i in range(7) if energies[i + 1] - energies[i] < 1e-6]
+    assert pairs
+    for gauge in ("length", "velocity"):
+        found = strengths(states, gauge)
+        for i in pairs:
+            assert found[i] + found[i + 1] == pytest.approx(0.0, abs=0.02)
+        single = np.delete(found, [*pairs, *(i + 1 for i in pairs)])
+        # Without its partner the last root may be half of a pair.
+        assert single[:-1] == pytest.approx(np.zeros(len(single) - 1), abs=0.02)
+
+
+@pytest.mark.parametrize(("tda", "meet"), [(False, True), (True, False)])
+def test_length_and_velocity_meet_with_the_basis_set_in_full_response_only(tda, meet):
+    """H2O2, Hartree-Fock: the exchange makes the Tamm-Dancoff approximation lose the equation of motion of r."""
+    coords = [[0, 0.695, -0.0925], [0, -0.695, -0.0925], [-0.388, 0.895, 0.74], [0.388, -0.895, 0.74]]
+    cluster = cqc.Cluster("h2o2", ("O", "O", "H", "H"), np.array(coords) * angstrom)
+    apart = []
+    for basis in ("cc-pvdz", "aug-cc-pvtz"):
+        states = singlets(cluster, "hf", basis, 4, tda=tda)
+        length, velocity = strengths(states, "length"), strengths(states, "velocity")
+        apart.append(np.linalg.norm(velocity - length) / np.linalg.norm(length))
+    assert (apart[1] < 0.1 * apart[0]) == meet
+    assert apart[0] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("symbols", "coords"),
+    [
+        (("Ne",), [[0.3, 0.2, 5.0]]),
+        (("H", "C", "N"), [[0, 0, -1.06], [0, 0, 0], [0, 0, 1.156]]),
+    ],
+    ids=["atom", "linear"],
+)
+def test_atoms_and_linear_molecules_have_no_rotatory_strength(symbols, coords):
+    cluster = cqc.Cluster("achiral", symbols, np.array(coords) * angstrom)
+    states = singlets(cluster, "pbe0", "def2-svp", 5)
+    for gauge in ("length", "velocity"):
+        assert strengths(states, gauge) == pytest.approx(np.zeros(5), abs=1e-3)
+
+
+def test_open_shells_are_refused():
+    cluster = cqc.Cluster(
+        "ch2",
+        ("C", "H", "H"),
+        np.array([[0, 0, 0], [0, 0.99, 0.4], [0, -0.99, 0.4]]) * angstrom,
+        multiplicity=3,
+    )
+    ground = cqc.run_scf(cluster, cqc.DFTMethod("hf", basis="6-31g"))
+    with pytest.raises(cqc.UnavailableError, match="closed-shell ground states only"):
+        cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=1))
