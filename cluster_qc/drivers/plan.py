@@ -58,6 +58,8 @@ class Plan:
     """Memory that is free now."""
     seconds: float
     """Wall time on two cores, a rough guess: see `TIME_BASIS`."""
+    grid: bool
+    """Whether there is a functional to evaluate on a grid."""
 
     def __str__(self) -> str:
         """One line for a log."""
@@ -65,8 +67,8 @@ class Plan:
         return (
             f"{self.nao} basis functions, {self.naux} fitting functions: three-index integrals of "
             f"{self.tensor / _GIB:.1f} GiB {where}; needs about {self.memory / _GIB:.1f} GiB of memory, "
-            f"{self.free / _GIB:.1f} GiB are free, of which values on the grid may take {GRID_SHARE:.0%}"
-        )
+            f"{self.free / _GIB:.1f} GiB are free"
+        ) + (f", of which values on the grid may take {GRID_SHARE:.0%}" if self.grid else "")
 
     def wall_time_s(self, cores: int) -> float:
         """The guess of the wall time on a number of cores."""
@@ -111,9 +113,9 @@ def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod, free: in
     nao = int(mole.nao)
     naux, pairs = ri.tensor_size(mole, ground.auxiliary_basis)
     free = available_bytes() if free is None else free
-    double, keep = ri.storage(pairs * naux, free)
-    tensor = pairs * naux * (8 if double else 4)
-    base = _BASE + 8.0 * _SCRATCH_MATRICES * nao**2 + (tensor if keep else 0)
+    kinds = 1 + bool(range_separation(ground))
+    in_memory, on_disk = _tensor_bytes(pairs * naux, kinds, free)
+    base = _BASE + 8.0 * _SCRATCH_MATRICES * nao**2 + in_memory
     nocc = mole.nelectron // 2
     peak = base + ri.working_bytes(nao, naux, pairs, nocc)
     seconds = _START_S + _scf_seconds(mole, naux)
@@ -129,10 +131,23 @@ def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod, free: in
         arrays = 2 if method.tda else 4
         subspace = 8.0 * arrays * _PAIRS_PER_ROOT * count * active * virtual
         share = method.exchange_rank
-        peak = max(peak, base + required_bytes(naux, active, virtual, share) + subspace)
-        one_pass = _ROOT_S * share * naux * active * virtual * (active + virtual)
+        tensors = required_bytes(naux, active, virtual, share, kinds)
+        transformation = ri.contraction_bytes(nao, pairs, active + virtual)
+        peak = max(peak, base + tensors + max(subspace, transformation))
+        one_pass = _ROOT_S * kinds * share * naux * active * virtual * (active + virtual)
         seconds += _KERNEL_S * cluster.natom * nao + _PASSES[method.route] * count * one_pass
-    return Plan(nao, naux, tensor, not keep, float(np.ceil(peak)), free, seconds)
+    grid = ground.functional.lower() != "hf"
+    return Plan(nao, naux, on_disk or in_memory, bool(on_disk), float(np.ceil(peak)), free, seconds, grid)
+
+
+def _tensor_bytes(count: int, kinds: int, free: int) -> tuple[int, int]:
+    """What so many tensors of `count` numbers take in memory, and on disk."""
+    in_memory = on_disk = 0
+    for _ in range(kinds):
+        double, keep = ri.storage(count, free - in_memory)
+        size = count * (8 if double else 4)
+        in_memory, on_disk = in_memory + size * keep, on_disk + size * (not keep)
+    return in_memory, on_disk
 
 
 def _scf_seconds(mole: Any, naux: int) -> float:
@@ -153,11 +168,8 @@ def plan_levels(cluster: Cluster, methods: Sequence[DFTMethod], tuned: DFTMethod
     nao = int(mole.nao)
     naux, pairs = ri.tensor_size(mole, used[0].auxiliary_basis)
     free = available_bytes()
-    in_memory = on_disk = 0
-    for _ in range(1 + bool(range_separation(used[0])) + bool(tuned)):
-        double, keep = ri.storage(pairs * naux, free - in_memory)
-        size = pairs * naux * (8 if double else 4)
-        in_memory, on_disk = in_memory + size * keep, on_disk + size * (not keep)
+    kinds = 1 + bool(range_separation(used[0])) + bool(tuned)
+    in_memory, on_disk = _tensor_bytes(pairs * naux, kinds, free)
     peak = (
         _BASE
         + 2 * 8.0 * _SCRATCH_MATRICES * nao**2
@@ -172,7 +184,8 @@ def plan_levels(cluster: Cluster, methods: Sequence[DFTMethod], tuned: DFTMethod
     ions = 2 * (1 + continuum + _TRIALS_OF_OMEGA * bool(tuned))
     shells = continuum + _TRIALS_OF_OMEGA * bool(tuned)
     seconds = _START_S + (_ION_TIMES * ions + shells) * _scf_seconds(mole, naux)
-    return Plan(nao, naux, on_disk or in_memory, bool(on_disk), float(np.ceil(peak)), free, seconds)
+    grid = bool(tuned) or any(method.functional.lower() != "hf" for method in methods)
+    return Plan(nao, naux, on_disk or in_memory, bool(on_disk), float(np.ceil(peak)), free, seconds, grid)
 
 
 def batch_plan(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod) -> Plan:

@@ -320,8 +320,12 @@ def _double(part: Real, tile: slice) -> Double:
 
 def working_bytes(nao: int, naux: int, pairs: int, orbitals: int) -> float:
     """Memory beside the tensor: the integrals while it is built, or what a contraction with orbitals holds."""
-    contraction = _CHUNK * (2 * 4 * pairs + (4 + 8) * GROUP * nao + 8 * nao * orbitals)
-    return max(2.0 * _BUILD_BYTES + 2 * 8 * naux**2, contraction)
+    return max(2.0 * _BUILD_BYTES + 2 * 8 * naux**2, contraction_bytes(nao, pairs, orbitals))
+
+
+def contraction_bytes(nao: int, pairs: int, orbitals: int) -> float:
+    """Memory that a contraction with orbitals holds beside the tensor."""
+    return float(_CHUNK * (2 * 4 * pairs + (4 + 8) * GROUP * nao + 8 * nao * orbitals))
 
 
 def storage(count: int, free: int) -> tuple[bool, bool]:

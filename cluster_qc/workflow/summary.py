@@ -279,8 +279,8 @@ def _gauge_warnings(states: ExcitedStates) -> list[str]:
     if not found:
         return []
     return [
-        f"rotatory strengths of {', '.join(found)} have opposite signs in the length and the velocity gauge: the basis "
-        "set is too small to fix the sign of these CD bands"
+        f"rotatory strengths of {', '.join(found)} have opposite signs in the length and the velocity gauge: "
+        "the sign of these CD bands is not settled; usually the basis set is too small, or a neighbouring band is near"
     ]
 
 

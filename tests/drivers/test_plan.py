@@ -44,6 +44,20 @@ def test_larger_windows_and_more_states_need_more():
     assert small < many
 
 
+def test_a_range_separated_functional_needs_a_second_tensor():
+    cluster = cqc.read_xyz(MODELS / "cu2au2_tfa.xyz")
+    states = cqc.TDDFTMethod(nstates=5)
+    one, two = (plan_job(cluster, cqc.DFTMethod(xc), states, free=2**40) for xc in ("pbe0", "cam-b3lyp"))
+    assert two.tensor == 2 * one.tensor
+    assert two.memory - one.memory > one.tensor  # the response tensors are two as well
+    assert two.seconds > one.seconds
+
+
+def test_values_on_the_grid_are_told_only_where_there_is_a_functional():
+    told = [str(plan_job(WATER, cqc.DFTMethod(xc))) for xc in ("hf", "pbe0")]
+    assert ["on the grid" in line for line in told] == [False, True]
+
+
 def test_levels_of_96_atoms_fit_16_gib_and_need_more_with_more():
     """Two spins, then a continuum, then a second tensor; the time is that of several ground states."""
     cluster = cqc.read_xyz(MODELS / "cu2au2_r_btt.xyz")

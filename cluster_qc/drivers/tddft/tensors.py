@@ -47,12 +47,12 @@ class ResponseTensors:
     """A cheap approximation of `exchange`."""
 
 
-def required_bytes(naux: int, nocc: int, nvir: int, share: float) -> int:
-    """Peak memory of `exchange_tensors` and of the tensors it returns."""
+def required_bytes(naux: int, nocc: int, nvir: int, share: float, kinds: int = 1) -> int:
+    """Peak memory of `exchange_tensors`, called for so many kinds of integrals, and of the tensors it returns."""
     rank = int(np.ceil(max(share, MODEL_RANK[0]) * naux))
     packed = 4 * naux * nvir * (nvir + 1) // 2
     kept = 4 * (naux * nocc * nvir + rank * (nocc**2 + nvir**2 + nocc * nvir))
-    return max(packed + 4 * naux * nocc * (nocc + nvir) + 3 * 8 * naux**2, packed + kept)
+    return (kinds - 1) * kept + max(packed + 4 * naux * nocc * (nocc + nvir) + 3 * 8 * naux**2, packed + kept)
 
 
 def exchange_tensors(
