@@ -45,6 +45,18 @@ class Operator(Protocol):
         """A on vectors."""
 
 
+@dataclass(frozen=True, eq=False)
+class Projections:
+    """The matrices in the subspace, (n, n)."""
+
+    p: Double
+    """<u|A + B|u>, or <u|A|u>."""
+    m: Double
+    """<v|A - B|v>."""
+    s: Double
+    """<u|v>."""
+
+
 @dataclass(eq=False)
 class Subspace:
     """Trial vectors and their products, flattened, (n, nocc * nvir); in TDA `v` and `mv` are `u` and `pu`."""
@@ -55,6 +67,8 @@ class Subspace:
     """(A + B) u, or A u."""
     mv: Double
     """(A - B) v."""
+    reduced: Projections | None = None
+    """In the space itself; None: not computed yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,14 +242,11 @@ def _extended(
 
 def _reduced(space: Subspace, tda: bool) -> tuple[Double, Double, Double]:
     """Roots in the subspace, ascending, and their coefficients, (n, nroots), with <u|v> = 1."""
-    p = space.u @ space.pu.T
-    p = 0.5 * (p + p.T)
+    matrices = _projected(space, tda)
+    p, m, s = matrices.p, matrices.m, matrices.s
     if tda:
         energies, c = np.linalg.eigh(p)
         return energies, c, c
-    m = space.v @ space.mv.T
-    m = 0.5 * (m + m.T)
-    s = space.u @ space.v.T
     try:
         factor = scipy.linalg.cholesky(p, lower=True)
         solved = scipy.linalg.solve_triangular(factor, s, lower=True)  # L^-1 S
@@ -254,6 +265,38 @@ def _reduced(space: Subspace, tda: bool) -> tuple[Double, Double, Double]:
     overlap = np.einsum("in,ij,jn->n", cu, s, cv)
     scale = 1.0 / np.sqrt(overlap)
     return energies, cu * scale, cv * scale
+
+
+def _projected(space: Subspace, tda: bool) -> Projections:
+    """The projections of a subspace; those known of its first vectors are kept."""
+    old = space.reduced
+    n = len(space.u)
+    known = 0 if old is None else len(old.p)
+    if old is not None and known == n:
+        return old
+    p = _grown(None if old is None else old.p, space.u, space.pu)
+    if tda:
+        space.reduced = Projections(p, p, np.eye(n))
+        return space.reduced
+    m = _grown(None if old is None else old.m, space.v, space.mv)
+    s = np.empty((n, n))
+    s[:, known:] = space.u @ space.v[known:].T
+    s[known:, :known] = space.u[known:] @ space.v[:known].T
+    if old is not None:
+        s[:known, :known] = old.s
+    space.reduced = Projections(p, m, s)
+    return space.reduced
+
+
+def _grown(known: Double | None, left: Double, right: Double) -> Double:
+    """The symmetric part of left right^T, (n, n), of which a first block is known."""
+    n, first = len(left), 0 if known is None else len(known)
+    matrix = np.empty((n, n))
+    if known is not None:
+        matrix[:first, :first] = known
+    columns = 0.5 * (left @ right[first:].T + right @ left[first:].T)
+    matrix[:, first:], matrix[first:] = columns, columns.T
+    return matrix
 
 
 def _precondition(
@@ -321,8 +364,8 @@ def _orthonormalised(vectors: Double, basis: Double | None) -> Double:
 def _joined(old: Subspace, new: Subspace, tda: bool) -> Subspace:
     u, pu = np.vstack([old.u, new.u]), np.vstack([old.pu, new.pu])
     if tda:
-        return Subspace(u, u, pu, pu)
-    return Subspace(u, np.vstack([old.v, new.v]), pu, np.vstack([old.mv, new.mv]))
+        return Subspace(u, u, pu, pu, old.reduced)
+    return Subspace(u, np.vstack([old.v, new.v]), pu, np.vstack([old.mv, new.mv]), old.reduced)
 
 
 def _collapsed(space: Subspace, cu: Double, cv: Double, tda: bool) -> Subspace:
