@@ -38,7 +38,7 @@ Double = NDArray[np.float64]
 _BUILD_BYTES = 600 * 2**20  # integrals in flight while building
 _DOUBLE_BYTES = 2 * 2**30
 _MEMORY_SHARE = 0.3  # of the free memory
-_CHUNK = 48  # fitting functions at a time: short sums in single precision, added up in double
+CHUNK = 48  # fitting functions at a time: short sums in single precision, added up in double
 _TILE = 2048  # pairs that are turned to double precision at a time, and stay in the cache
 
 
@@ -144,7 +144,7 @@ class RITensor:
     # -- storage: for each chunk of fitting functions an array (npair + 1, functions) --------------------------------
 
     def _chunks(self) -> list[tuple[int, int]]:
-        return [(p, min(p + _CHUNK, self.naux)) for p in range(0, self.naux, _CHUNK)]
+        return [(p, min(p + CHUNK, self.naux)) for p in range(0, self.naux, CHUNK)]
 
     def _write(self, start: int, values: Double) -> None:
         """Pairs from `start`, (pairs, naux)."""
@@ -197,8 +197,8 @@ class RITensor:
 
     def _workspace(self, c: Real) -> tuple[Real, Real]:
         """For `_half`: new memory costs as much as filling it."""
-        beside = max(len(g.places) for g in self._groups) * _CHUNK
-        return np.empty(beside, dtype=self.dtype), np.empty(self.nao * _CHUNK * c.shape[1], dtype=c.dtype)
+        beside = max(len(g.places) for g in self._groups) * CHUNK
+        return np.empty(beside, dtype=self.dtype), np.empty(self.nao * CHUNK * c.shape[1], dtype=c.dtype)
 
     def _half(self, part: Real, c: Real, work: tuple[Real, Real]) -> Real:
         n, chunk = c.shape[1], part.shape[1]
@@ -325,7 +325,7 @@ def working_bytes(nao: int, naux: int, pairs: int, orbitals: int) -> float:
 
 def contraction_bytes(nao: int, pairs: int, orbitals: int) -> float:
     """Memory that a contraction with orbitals holds beside the tensor."""
-    return float(_CHUNK * (2 * 4 * pairs + (4 + 8) * GROUP * nao + 8 * nao * orbitals))
+    return float(CHUNK * (2 * 4 * pairs + (4 + 8) * GROUP * nao + 8 * nao * orbitals))
 
 
 def storage(count: int, free: int) -> tuple[bool, bool]:

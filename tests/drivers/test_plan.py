@@ -24,10 +24,17 @@ MODELS = Path(__file__).parents[2] / "structures"
 
 def test_the_standard_job_of_96_atoms_fits_16_gib():
     cluster = cqc.read_xyz(MODELS / "cu2au2_r_btt.xyz")
-    plan = plan_job(cluster, METHOD, STANDARD)
+    plan = plan_job(cluster, METHOD, STANDARD, free=22 * 2**30)
     assert plan.nao == 1086
     assert 6 * 2**30 < plan.memory < 16 * 2**30
     assert "GiB" in str(plan)
+
+
+def test_def2_tzvp_of_96_atoms_fits_20_gib():
+    cluster = cqc.read_xyz(MODELS / "cu2au2_r_btt.xyz")
+    plan = plan_job(cluster, replace(METHOD, basis="def2-tzvp"), STANDARD, free=22 * 2**30)
+    assert plan.on_disk
+    assert plan.memory < 20 * 2**30
 
 
 def test_larger_windows_and_more_states_need_more():

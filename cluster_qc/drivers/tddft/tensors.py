@@ -13,12 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster_qc.drivers.ri import RITensor
+from cluster_qc.drivers.ri import CHUNK, RITensor
 from cluster_qc.errors import ResourceError
 
 MODEL_RANK = (0.06, 0.03)
 """Shares of the auxiliary functions that the model keeps for (ij|ab) and (ib|ja)."""
 _POWER_ITERATIONS = 3
+_COLUMNS = 2048
+_FIRST_SHARE = 0.3  # of the time goes into the occupied orbitals, about
+_CHUNK_COPIES = 3  # of the virtual pairs of a chunk of fitting functions
 
 Single = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -50,9 +53,10 @@ class ResponseTensors:
 def required_bytes(naux: int, nocc: int, nvir: int, share: float, kinds: int = 1) -> int:
     """Peak memory of `exchange_tensors`, called for so many kinds of integrals, and of the tensors it returns."""
     rank = int(np.ceil(max(share, MODEL_RANK[0]) * naux))
-    packed = 4 * naux * nvir * (nvir + 1) // 2
     kept = 4 * (naux * nocc * nvir + rank * (nocc**2 + nvir**2 + nocc * nvir))
-    return (kinds - 1) * kept + max(packed + 4 * naux * nocc * (nocc + nvir) + 3 * 8 * naux**2, packed + kept)
+    first = 4 * naux * nocc * (nocc + nvir) + 3 * 8 * naux**2
+    second = kept + 4 * rank * nvir * (nvir + 1) // 2 + _CHUNK_COPIES * 4 * CHUNK * nvir**2
+    return (kinds - 1) * kept + max(first, second)
 
 
 def exchange_tensors(
@@ -79,33 +83,49 @@ def exchange_tensors(
             why=f"{nocc} occupied and {nvir} virtual orbitals with {naux} auxiliary functions",
             fix="lower virtual_above, raise frozen_below, lower exchange_rank, or use a machine with more memory",
         )
-    lower = np.tril_indices(nvir)
+
+    def told(fraction: float) -> None:
+        progress(fraction, f"response tensors {math.floor(100 * fraction)} %")
+
+    c = np.hstack([occupied, virtual])[tensor.order].astype(tensor.dtype)
     ij = np.empty((naux, nocc, nocc), dtype=np.float32)
     ia = np.empty((naux, nocc, nvir), dtype=np.float32)
-    ab = np.empty((naux, len(lower[0])), dtype=np.float32)
-    both = np.hstack([occupied, virtual])
-    c = both[tensor.order].astype(tensor.dtype)
-    flat_lower = lower[0] * nvir + lower[1]
-    for p0, p1, half in tensor.half_transformed(both):
-        rows = np.tensordot(c[:, :nocc], half, (0, 0))  # (nocc, p1 - p0, nocc + nvir)
-        ij[p0:p1] = rows[:, :, :nocc].transpose(1, 0, 2)
-        ia[p0:p1] = rows[:, :, nocc:].transpose(1, 0, 2)
-        square = np.tensordot(c[:, nocc:], half[:, :, nocc:], (0, 0)).transpose(1, 0, 2)
-        ab[p0:p1] = square.reshape(p1 - p0, -1)[:, flat_lower]
-        progress(p1 / naux, f"response tensors {100 * p1 // naux} %")
+    for p0, p1, half in tensor.half_transformed(occupied):
+        rows = np.tensordot(half, c, (0, 0))  # (p1 - p0, nocc, nocc + nvir)
+        ij[p0:p1], ia[p0:p1] = rows[..., :nocc], rows[..., nocc:]
+        told(_FIRST_SHARE * p1 / naux)
     progress(None, "natural auxiliary functions")
     direct_rank, crossed_rank = (math.ceil(x * naux) for x in MODEL_RANK)
     rank = math.ceil(share * naux)
     whole = share >= 1
-    rotation = _natural_functions(ij, direct_rank if whole else max(rank, direct_rank))
-    small_ij = (rotation @ ij.reshape(naux, -1)).reshape(-1, nocc, nocc)
-    small_ab = _unpacked(rotation @ ab, lower, nvir)
     rotation = _natural_functions(ia, crossed_rank if whole else max(rank, crossed_rank))
     crossed = (rotation @ ia.reshape(naux, -1)).reshape(-1, nocc, nvir)
+    rotation = _natural_functions(ij, direct_rank if whole else max(rank, direct_rank))
+    small_ij = (rotation @ ij.reshape(naux, -1)).reshape(-1, nocc, nocc)
+    ab = np.empty((naux if whole else 0, nvir, nvir), dtype=np.float32)
+    if not whole:
+        del ij
+    lower = np.tril_indices(nvir)
+    flat_lower = lower[0] * nvir + lower[1]
+    packed = np.zeros((len(rotation), len(flat_lower)), dtype=np.float32)
+    for p0, p1, half in tensor.half_transformed(virtual):
+        square = np.tensordot(half, c[:, nocc:], (0, 0)).reshape(p1 - p0, -1)
+        if whole:
+            ab[p0:p1] = square.reshape(-1, nvir, nvir)
+        _add_product(packed, rotation[:, p0:p1], square[:, flat_lower].astype(np.float32, copy=False))
+        told(_FIRST_SHARE + (1 - _FIRST_SHARE) * p1 / naux)
+    small_ab = _unpacked(packed, lower, nvir)
     model = Exchange(crossed[:crossed_rank], small_ij[:direct_rank], small_ab[:direct_rank])
     if whole:
-        return ResponseTensors(ia, Exchange(ia, ij, _unpacked(ab, lower, nvir)), model)
+        return ResponseTensors(ia, Exchange(ia, ij, ab), model)
     return ResponseTensors(ia, Exchange(crossed[:rank], small_ij[:rank], small_ab[:rank]), model)
+
+
+def _add_product(total: Single, left: Single, right: Single) -> None:
+    """Add left right to `total`, in blocks of columns whose product stays in the cache."""
+    for start in range(0, total.shape[1], _COLUMNS):
+        columns = slice(start, start + _COLUMNS)
+        total[:, columns] += left @ right[:, columns]
 
 
 def coulomb_tensor(tensor: RITensor, occupied: Double, virtual: Double) -> Single:
