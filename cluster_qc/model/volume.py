@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cluster_qc.model.arrays import FloatArray, IntArray, frozen
+
+_NO_PHASE = 1e-6  # of the sum of |cubes|: rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,17 @@ class Volume:
     def voxel(self) -> float:
         """Volume of one grid cell, bohr^3."""
         return float(abs(np.linalg.det(self.axes)))
+
+    def with_fixed_phase(self) -> Volume:
+        """The orbital with the sign that makes the integral of its cube positive.
+
+        The sign of an orbital is arbitrary; this choice turns and mirrors with the molecule, so that pictures of the
+        same orbital match. Where symmetry makes the integral vanish the sign stays: there both are the same picture.
+        """
+        cubes = self.values**3
+        if cubes.sum() >= -_NO_PHASE * np.abs(cubes).sum():
+            return self
+        return replace(self, values=-self.values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cluster_qc.model import Cluster
+from cluster_qc.model.arrays import FloatArray
 from cluster_qc.model.elements import is_metal
 from cluster_qc.units import angstrom
 
@@ -51,3 +52,19 @@ def neighbours(cluster: Cluster) -> tuple[list[tuple[int, int]], list[tuple[int,
     near = np.triu(distances < reach, k=1)
     bonds = [(int(i), int(j)) for i, j in np.argwhere(near & ~both)]
     return bonds, [(int(i), int(j)) for i, j in np.argwhere(near & both)]
+
+
+def standard_view(cluster: Cluster) -> FloatArray:
+    """Axes of a picture of the molecule: rows to the right, up, and towards the viewer, orthonormal, (3, 3).
+
+    It looks onto the plane of the metals, or of all atoms if fewer than three metals or a row of them define none,
+    with their longest extent across. Up and towards the viewer the atoms reach farther (third moment), so
+    that the picture of a mirror image is the mirrored picture.
+    """
+    metals = cluster.coords[[is_metal(symbol) for symbol in cluster.symbols]]
+    spread = np.linalg.svd(metals - metals.mean(axis=0), compute_uv=False) if len(metals) > 2 else np.zeros(3)
+    points = metals if spread[1] > 1.0 else cluster.coords
+    _, up, towards = np.linalg.svd(points - points.mean(axis=0), full_matrices=True)[2]
+    around = cluster.coords - cluster.coords.mean(axis=0)
+    up, towards = (axis if ((around @ axis) ** 3).sum() >= 0 else -axis for axis in (up, towards))
+    return np.array([np.cross(up, towards), up, towards])

@@ -21,9 +21,19 @@ from cluster_qc.model.arrays import FloatArray
 from cluster_qc.model.volume import Mesh, OrbitalSurface
 from cluster_qc.plotting import STYLE
 from cluster_qc.plotting.figures import save_figure
-from cluster_qc.plotting.molecule import BALL, GAIN, LOSS, PHASES, covalent_radius, element_colour, neighbours
+from cluster_qc.plotting.molecule import (
+    BALL,
+    GAIN,
+    LOSS,
+    PHASES,
+    covalent_radius,
+    element_colour,
+    neighbours,
+    standard_view,
+)
 
 _PIXELS_PER_INCH = 300
+_ROOM = 2.5  # bohr around the outermost nuclei, for balls and lobes
 _LINE = 0.12  # inch, of a caption of 6 points
 _LETTERS = 20  # of such a caption, an inch
 
@@ -57,6 +67,7 @@ def orbital_surface(volume: Volume, *, share: float = 0.7, triangles: int = 12_0
     InputError
         As in `enclosing_isovalue`.
     """
+    volume = volume.with_fixed_phase()
     isovalue = enclosing_isovalue(volume, share)
     contours = _contours(_pyvista(), volume, isovalue)
     keep = triangles / max(1, sum(contour.n_cells for contour in contours))
@@ -81,7 +92,8 @@ def plot_orbital(
 ) -> NDArray[np.uint8]:
     """Draw both phases of an orbital around the molecule; return the image, (height, width, 3), and save it to `path`.
 
-    Metal-metal contacts are dashed. It renders off screen and needs no display.
+    Metal-metal contacts are dashed; the phases are those of `Volume.with_fixed_phase`. It renders off screen and needs
+    no display.
 
     Parameters
     ----------
@@ -97,7 +109,7 @@ def plot_orbital(
     size
         Pixels, (width, height), 300 to the inch in the file.
     direction
-        From where to look; None looks onto the plane in which the molecule is widest.
+        From where to look; None as `molecule.standard_view` says.
     caption
         Text below the picture in the file.
 
@@ -110,7 +122,8 @@ def plot_orbital(
     StorageError
         If the file cannot be written.
     """
-    image = _render(volume, cluster, enclosing_isovalue(volume, share), PHASES, size, direction)
+    isovalue = enclosing_isovalue(volume, share)
+    image = _render(volume.with_fixed_phase(), cluster, isovalue, PHASES, size, direction)
     if path is not None:
         _save(path, image, caption)
     return image
@@ -160,10 +173,9 @@ def _render(
         try:
             plotter.set_background("white")
             _add_molecule(pv, plotter, cluster)
-            for surface, colour in zip(_contours(pv, volume, isovalue), colours, strict=True):
-                if surface.n_points:
-                    plotter.add_mesh(surface, color=colour, opacity=0.6, specular=0.2, smooth_shading=True)
-            _aim(plotter, cluster, direction)
+            towards = _aim(plotter, cluster, direction, size)
+            _add_surfaces(pv, plotter, _contours(pv, volume, isovalue), colours, towards)
+            plotter.reset_camera_clipping_range()
             plotter.enable_anti_aliasing("ssaa")
             return np.asarray(plotter.screenshot(None, return_img=True), dtype=np.uint8)
         finally:
@@ -234,6 +246,20 @@ def _dashes(start: FloatArray, end: FloatArray, count: int = 6) -> list[tuple[Fl
     return [(points[2 * k], points[2 * k + 1]) for k in range(count)]
 
 
+def _add_surfaces(
+    pv: Any, plotter: Any, contours: list[Any], colours: tuple[str, str], towards: FloatArray
+) -> None:
+    """Draw translucent surfaces from the back to the front, as one mesh: only so do nearer ones cover farther ones."""
+    for contour, colour in zip(contours, colours, strict=True):
+        rgb = np.array(pv.Color(colour).int_rgb, dtype=np.uint8)
+        contour["colour"] = np.tile(rgb, (contour.n_points, 1))
+    mesh = pv.merge([contour for contour in contours if contour.n_points])
+    triangles = mesh.faces.reshape(-1, 4)
+    depth = mesh.points[triangles[:, 1:]].mean(axis=1) @ towards
+    mesh.faces = triangles[np.argsort(depth)].ravel()
+    plotter.add_mesh(mesh, scalars="colour", rgb=True, opacity=0.6, specular=0.2, smooth_shading=True)
+
+
 def _contours(pv: Any, volume: Volume, isovalue: float) -> list[Any]:
     """Where the volume is +isovalue and where it is -isovalue, empty if it is so nowhere."""
     indices = np.stack(np.meshgrid(*(np.arange(n) for n in volume.values.shape), indexing="ij"), axis=-1)
@@ -247,14 +273,27 @@ def _contours(pv: Any, volume: Volume, isovalue: float) -> list[Any]:
     ]
 
 
-def _aim(plotter: Any, cluster: Cluster, direction: tuple[float, float, float] | None) -> None:
-    """Look along `direction`, or along the shortest principal axis, with the longest one across the picture."""
-    centre = cluster.coords.mean(axis=0)
-    axes = np.linalg.svd(cluster.coords - centre, full_matrices=True)[2]
-    view = axes[2] if direction is None else np.asarray(direction, dtype=float)
-    up = axes[1] if direction is None else (axes[1] if abs(view @ axes[1]) < abs(view @ axes[0]) else axes[0])
+def _aim(
+    plotter: Any, cluster: Cluster, direction: tuple[float, float, float] | None, size: tuple[int, int]
+) -> FloatArray:
+    """Look from `direction`, or as `standard_view` says, without perspective; the molecule fills the picture.
+
+    Returns the unit vector towards the viewer, (3,).
+    """
+    right, up, towards = standard_view(cluster)
+    if direction is not None:
+        towards = np.asarray(direction, dtype=float) / np.linalg.norm(direction)
+        up = max((up, right), key=lambda axis: -abs(axis @ towards))
+        up = up - (up @ towards) * towards
+        up = up / np.linalg.norm(up)
+        right = np.cross(up, towards)
+    places = cluster.coords @ np.array([right, up, towards]).T
+    low, high = places.min(axis=0), places.max(axis=0)
+    centre = 0.5 * (low + high) @ np.array([right, up, towards])
+    width, height, depth = high - low + 2 * _ROOM
+    plotter.enable_parallel_projection()
     plotter.camera.focal_point = tuple(centre)
-    plotter.camera.position = tuple(centre + 100.0 * view / np.linalg.norm(view))
+    plotter.camera.position = tuple(centre + depth * towards)
     plotter.camera.up = tuple(up)
-    plotter.reset_camera()
-    plotter.camera.zoom(1.3)
+    plotter.camera.parallel_scale = 0.5 * max(height, width * size[1] / size[0])
+    return np.asarray(towards)

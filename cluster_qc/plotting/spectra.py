@@ -48,7 +48,11 @@ def plot_cd(
     ax.set_ylabel(r"$\Delta\varepsilon$ / L mol$^{-1}$ cm$^{-1}$")
     if sticks:
         _plot_sticks(ax, curves, rotatory_strength_cgs, r"$R$ / 10$^{-40}$ esu$^2$ cm$^2$", signed=True)
-    for wavelength, sign in experiment_bands or ():
+    bands = list(experiment_bands or ())
+    if bands:
+        ax.plot([], [], color="0.25", marker=r"$\updownarrow$", ls="", label="measured bands")
+        ax.legend(loc="upper right")
+    for wavelength, sign in bands:
         ax.annotate(
             f"{wavelength:.0f}",
             (wavelength, 1.0 if sign > 0 else 0.0),

@@ -13,7 +13,14 @@ from scipy.spatial.transform import Rotation
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.model.volume import Mesh, OrbitalSurface
-from cluster_qc.plotting.molecule import BALL, PHASES, covalent_radius, element_colour, neighbours
+from cluster_qc.plotting.molecule import (
+    BALL,
+    PHASES,
+    covalent_radius,
+    element_colour,
+    neighbours,
+    standard_view,
+)
 from cluster_qc.report.values import number, section
 from cluster_qc.units import angstrom
 
@@ -41,10 +48,8 @@ def molecule_data(cluster: Cluster) -> dict[str, Any]:
 
 
 def _view(cluster: Cluster) -> list[float]:
-    """Quaternion (x, y, z, w) of a look onto the plane in which the atoms lie widest, the longest axis across."""
-    axes = np.linalg.svd(cluster.coords - cluster.coords.mean(axis=0), full_matrices=True)[2]
-    axes[2] *= np.linalg.det(axes)
-    return [float(x) for x in Rotation.from_matrix(axes).as_quat()]
+    """Quaternion (x, y, z, w) of the view that the pictures have."""
+    return [float(x) for x in Rotation.from_matrix(standard_view(cluster)).as_quat()]
 
 
 def surface_data(surface: OrbitalSurface) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def export_orbitals(
         from cluster_qc.plotting.orbitals import plot_orbital
 
         for orbital in selected:
-            volume = orbital_volume(ground, orbital.coefficients, label=orbital.caption)
+            volume = orbital_volume(ground, orbital.coefficients, label=orbital.caption).with_fixed_phase()
             draw = partial(plot_orbital, volume, ground.cluster, share=share, caption=orbital.caption)
             written += _write(folder / orbital.name, on_grid, volume, ground.cluster, draw)
     if densities and state is not None:

@@ -1,4 +1,5 @@
 import importlib
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -8,7 +9,7 @@ from matplotlib.image import imread
 from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.model import Cluster, Volume
 from cluster_qc.plotting import orbitals
-from cluster_qc.plotting.molecule import neighbours
+from cluster_qc.plotting.molecule import neighbours, standard_view
 from cluster_qc.plotting.orbitals import enclosing_isovalue, orbital_surface, plot_density, plot_orbital
 from cluster_qc.units import angstrom
 
@@ -58,6 +59,53 @@ def test_picture_shows_both_phases(tmp_path):
     red, blue = image[..., 0].astype(int), image[..., 2].astype(int)
     assert (blue - red > 40).sum() > 200
     assert (red - blue > 40).sum() > 200
+
+
+def phases(image):
+    """Where a picture is blue, and where it is red."""
+    red, blue = image[..., 0].astype(int), image[..., 2].astype(int)
+    return np.stack([blue - red > 40, red - blue > 40])
+
+
+def test_picture_of_the_mirror_image_is_the_mirrored_picture_whatever_the_sign():
+    pytest.importorskip("pyvista")
+    volume = p_orbital()
+    x, y, z = np.indices(volume.values.shape) * volume.axes[0, 0] + volume.origin[0]
+    values = (x + 0.5 * y + 0.3 * z + 0.4) * np.exp(-0.6 * np.sqrt(x**2 + y**2 + z**2))
+    here = plot_orbital(replace(volume, values=values), CLUSTER, size=(240, 200))
+    mirrored = replace(CLUSTER, coords=CLUSTER.coords * [-1, 1, 1])
+    there = plot_orbital(replace(volume, values=-values[::-1]), mirrored, size=(240, 200))
+    assert phases(here).sum() > 1000
+    # only the edges of surfaces, whose triangles are not mirrored, and of highlights
+    assert (phases(here) != phases(there)[:, :, ::-1]).mean() < 0.01
+    assert (phases(here) != phases(there)).mean() > 0.05
+
+
+def test_the_nearer_phase_covers_the_farther_one():
+    pytest.importorskip("pyvista")
+    volume = p_orbital()
+    volume = replace(volume, values=volume.values.transpose(2, 1, 0))  # along z
+    proton = Cluster("h", ("H",), np.zeros((1, 3)), charge=1)
+    above, below = (
+        plot_orbital(volume, proton, size=(120, 120), direction=(0, 0, side)).astype(int) for side in (1, -1)
+    )
+    blueness = [(view[..., 2] - view[..., 0]).mean() for view in (above, below)]
+    assert max(blueness) > 20
+    assert min(blueness) < -20
+
+
+def test_standard_view_looks_onto_the_metals():
+    rhombus = np.array([[2, 0, 0.5], [-2, 0, 0.5], [0, 1.5, 0.5], [0, -1.5, 0.5]]) * angstrom
+    others = np.array([[9, 9, 9], [-9, -9, -8], [0, 0, 3]]) * angstrom
+    cluster = Cluster("m", ("Au", "Au", "Cu", "Cu", "C", "C", "C"), np.vstack([rhombus, others]), charge=0)
+    view = standard_view(cluster)
+    np.testing.assert_allclose(view @ view.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(view) == pytest.approx(1.0)
+    np.testing.assert_allclose(np.abs(view), np.eye(3), atol=1e-12)
+    flipped = np.diag([1.0, 1.0, -1.0])
+    np.testing.assert_allclose(
+        standard_view(replace(cluster, coords=cluster.coords @ flipped))[1:], view[1:] @ flipped, atol=1e-12
+    )
 
 
 def test_gain_and_loss_are_green_and_purple():

@@ -32,6 +32,7 @@ def test_curve_is_drawn_as_given():
     line = ax.lines[0]
     np.testing.assert_array_equal(line.get_ydata(), curve.values)
     assert line.get_xdata()[0] == pytest.approx(619.92, abs=0.01)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["measured bands"]
     low, high = ax.get_ylim()
     twin_low, twin_high = ax.figure.axes[1].get_ylim()
     assert low == -high
