@@ -11,6 +11,7 @@ from typing import Any as _Any
 
 if TYPE_CHECKING:
     from cluster_qc.analysis.alignment import align_with_ups
+    from cluster_qc.analysis.assignment import CDAssignment, assign_by_cd
     from cluster_qc.analysis.charge_transfer import transition_character
     from cluster_qc.analysis.comparison import (
         CDComparison,
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "analysis.alignment": ("align_with_ups",),
+    "analysis.assignment": ("CDAssignment", "assign_by_cd"),
     "analysis.charge_transfer": ("transition_character",),
     "analysis.comparison": ("CDComparison", "UVShift", "compare_cd", "fit_uv_shift", "shift_sensitivity"),
     "analysis.conformers": ("BoltzmannWeights", "average_spectra", "boltzmann_weights", "film_spectrum"),
@@ -166,6 +168,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "BandAlignment",
     "BoltzmannWeights",
+    "CDAssignment",
     "CDComparison",
     "Candidate",
     "ChargeStates",
@@ -198,6 +201,7 @@ __all__ = [
     "Volume",
     "__version__",
     "align_with_ups",
+    "assign_by_cd",
     "average_spectra",
     "boltzmann_weights",
     "build_cluster",

@@ -300,6 +300,7 @@ def test_cd(finished, tmp_path):
     cli("cd", finished, "-o", tmp_path / "one.csv", cwd=tmp_path, check=0)
     assert "one curve" in cli("cd", finished, finished, "-o", "two.csv", cwd=tmp_path, check=2).stderr
     assert "gauge is 'both'" in cli("cd", finished, "--gauge", "both", cwd=tmp_path, check=2).stderr
+    assert "no measured CD to assign by" in cli("cd", finished, "--assign", cwd=tmp_path, check=2).stderr
 
 
 def test_figures_as_vectors(finished):

@@ -102,7 +102,7 @@ def compare_cd(computed: Spectrum, measured: MeasuredSpectrum) -> CDComparison:
     ratio = None if measured.relative else float(np.sqrt((theirs**2).mean() / (ours**2).mean()))
     return CDComparison(
         similarity=similarity(grid, ours, theirs),
-        chance=_chance(grid, computed.fwhm),
+        chance=chance_similarity(grid, computed.fwhm),
         energy_range=(float(grid[0]), float(grid[-1])),
         amplitude_ratio=ratio,
         shift=computed.shift,
@@ -212,7 +212,7 @@ def fit_uv_shift(
     plain = simulate_absorption(
         states, fwhm=fwhm, gauge=gauge, shape=shape, allow_unconverged=allow_unconverged
     )
-    grid = _common_grid(measured.energies[0], min(plain.energies[-1] - largest, measured.energies[-1]), fwhm)
+    grid = common_grid(measured.energies[0], min(plain.energies[-1] - largest, measured.energies[-1]), fwhm)
     theirs = np.interp(grid, measured.energies, measured.values)
 
     def misfit(shift: float) -> float:
@@ -237,7 +237,7 @@ def fit_uv_shift(
     )
     left = misfit(shift)
     curvature = (misfit(shift + step) - 2 * left + misfit(shift - step)) / step**2
-    freedom = max(1 / _chance(grid, fwhm) ** 2 - 2, 1.0)
+    freedom = max(1 / chance_similarity(grid, fwhm) ** 2 - 2, 1.0)
     return UVShift(
         shift=shift,
         uncertainty=float(np.sqrt(2 * max(left, 0.0) / (freedom * curvature))),
@@ -252,11 +252,18 @@ def _side_by_side(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Energies of the range that a computed and a measured curve share, and the values of both there."""
     first = max(energies[0], measured.energies[0])
-    grid = _common_grid(first, min(energies[-1], measured.energies[-1]), fwhm)
+    grid = common_grid(first, min(energies[-1], measured.energies[-1]), fwhm)
     return grid, np.interp(grid, energies, values), np.interp(grid, measured.energies, measured.values)
 
 
-def _common_grid(first: float, last: float, fwhm: float) -> FloatArray:
+def common_grid(first: float, last: float, fwhm: float) -> FloatArray:
+    """Energies from `first` to `last`, 40 to a width, (npoint,).
+
+    Raises
+    ------
+    InputError
+        If the range is shorter than two widths.
+    """
     if not last - first >= _FEWEST_WIDTHS * fwhm:
         raise InputError(
             f"the curves share {max(last - first, 0.0) / electronvolt:.2f} eV, less than two widths of a line",
@@ -266,5 +273,6 @@ def _common_grid(first: float, last: float, fwhm: float) -> FloatArray:
     return np.linspace(first, last, round((last - first) / fwhm * _POINTS_PER_FWHM) + 1)
 
 
-def _chance(grid: FloatArray, fwhm: float) -> float:
+def chance_similarity(grid: FloatArray, fwhm: float) -> float:
+    """Root mean square similarity of unrelated curves with lines of this width over the energies of `grid`."""
     return min(1.0, float(np.sqrt(_CHANCE * fwhm / (grid[-1] - grid[0]))))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from cluster_qc.workflow.summary import read_summary
 
 _SENSITIVITY = 0.3 * electronvolt
 _JCAMP = (".jdx", ".dx")
+_SIGN = {1: "+", -1: "-"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,8 @@ class RunCD:
     """Made like `cd`, for their quotient."""
     published: tuple[tuple[float, int], ...] | None
     """Measured Cotton bands known for this molecule, (nm, sign)."""
+    summary: Mapping[str, Any]
+    """The run's summary.json."""
 
 
 def simulate_run_cd(
@@ -82,6 +86,7 @@ def simulate_run_cd(
         cd=simulate_cd(singlets, **settings),
         absorption=simulate_absorption(singlets, **settings),
         published=measured_cotton_signs(singlets.ground.cluster, summary.get("structure", {}).get("cip", [])),
+        summary=summary,
     )
 
 
@@ -117,7 +122,7 @@ def compare_text(run: RunCD, measured: MeasuredSpectrum) -> tuple[str, bool]:
     first, last = (wavelength_nm(energy) for energy in found.energy_range[::-1])
     lines = [
         f"{run.directory} and {measured.source}",
-        f"  {found.verdict}",
+        *textwrap.wrap(found.verdict, 100, initial_indent="  ", subsequent_indent="    "),
         f"  compared from {first:.0f} to {last:.0f} nm, shift {found.shift / electronvolt:+.3f} eV "
         f"({found.shift_origin})",
     ]
@@ -140,17 +145,104 @@ def compare_text(run: RunCD, measured: MeasuredSpectrum) -> tuple[str, bool]:
     return "\n".join(lines), found.agrees
 
 
+def assignment_text(runs: Sequence[RunCD], measured: MeasuredSpectrum | None) -> tuple[str, bool]:
+    """Which run's molecule a measured CD belongs to, side by side as text, and whether that is decided.
+
+    Without a measured curve the published bands of the molecule serve.
+
+    Raises
+    ------
+    InputError
+        As in `assign_by_cd`, and if there is neither a measured curve nor one set of published bands.
+    """
+    from cluster_qc.analysis.assignment import assign_by_cd
+    from cluster_qc.analysis.cotton import match_cotton_bands, measured_cotton_bands
+
+    known = {run.published for run in runs}
+    published = known.pop() if len(known) == 1 else None
+    if measured is None and published is None:
+        raise InputError(
+            "there is no measured CD to assign by",
+            why="none is published for these molecules, or not the same for all of them",
+            fix="give a measured curve with --experiment",
+        )
+    labels = [_label(run) for run in runs]
+    target = measured or published or ()
+    found = assign_by_cd([run.cd for run in runs], target, labels)
+    bands = published or () if measured is None else measured_cotton_bands(measured)
+    source = f"the film ({COTTON_SOURCE})" if measured is None else measured.source
+    columns = [[f"{s:+.2f}", f"{-s:+.2f}"] for s in found.similarities]
+    names = ["similarity", "of the mirror image", "over the settings", "closest in", "total energy"]
+    energies, remark = _relative_energies(runs)
+    for cells, scan, count, energy in zip(columns, found.scan, found.closest, energies, strict=True):
+        cells += [f"{np.nanmin(scan):+.2f} to {np.nanmax(scan):+.2f}", f"{count} of {found.settings}"]
+        cells.append("not comparable" if energy is None else f"{energy / electronvolt:+.3f} eV")
+    names += [f"band {nm:.0f} nm {_SIGN[sign]}" for nm, sign in sorted(bands, reverse=True)]
+    for cells, run in zip(columns, runs, strict=True):
+        for row in match_cotton_bands(run.cd, bands):
+            partner = ""
+            if row.computed_nm is not None and row.computed_sign is not None and row.deviation is not None:
+                partner = f"{row.computed_nm:.0f} nm {_SIGN[row.computed_sign]} {row.deviation / electronvolt:+.2f} eV "
+            cells.append(f"{partner}{row.outcome}")
+    wide = [2 + max(map(len, [label, *cells])) for label, cells in zip(labels, columns, strict=True)]
+    table = zip(
+        ["", *names], *([label, *cells] for label, cells in zip(labels, columns, strict=True)), strict=True
+    )
+    lines = [f"which of {len(runs)} runs has the CD of {source}"]
+    lines += [
+        f"  {name:20s}" + "".join(f"{cell:>{size}s}" for cell, size in zip(cells, wide, strict=True))
+        for name, *cells in table
+    ]
+    first, last = (wavelength_nm(energy) for energy in found.energy_range[::-1])
+    widths, shifts = found.widths / electronvolt, found.shifts / electronvolt
+    lines += [
+        *textwrap.wrap(found.verdict, 100, initial_indent="  ", subsequent_indent="    "),
+        f"  compared from {first:.0f} to {last:.0f} nm, {runs[0].cd.gauge} form; unrelated curves reach "
+        f"a similarity of {found.chance:.2f} (1 sigma)",
+        f"  settings: widths {widths.min():.2f} to {widths.max():.2f} eV with further shifts {shifts.min():+.2f} to "
+        f"{shifts.max():+.2f} eV, the same for all; shares of them are no probabilities",
+        f"  {remark}",
+    ]
+    lines += [f"  {text}" for text in found.remarks]
+    return "\n".join(lines), found.outcome != "undecided"
+
+
+def _label(run: RunCD) -> str:
+    hand = run.summary.get("structure", {}).get("core_handedness")
+    name = run.directory.resolve().name
+    return name if hand is None else f"{name} (core {hand})"
+
+
+def _relative_energies(runs: Sequence[RunCD]) -> tuple[list[float | None], str]:
+    """Total energies above the lowest one, hartree, and what they are worth; None where methods or formulas differ."""
+
+    def conditions(run: RunCD) -> Any:
+        structure, method = run.summary.get("structure", {}), run.summary.get("method", {})
+        others = ("preset", "singlets", "triplets")
+        kept = {key: value for key, value in method.items() if key not in others and value is not None}
+        return structure.get("formula"), structure.get("charge"), kept
+
+    energies = [run.summary.get("levels", {}).get("total_energy_hartree") for run in runs]
+    if None in energies or any(conditions(run) != conditions(runs[0]) for run in runs):
+        return [None] * len(
+            runs
+        ), "total energies not compared: formulas or methods of the ground states differ"
+    lowest = min(energies)
+    return [energy - lowest for energy in energies], (
+        "total energies: of the electrons at each geometry, without vibrations and neighbours"
+    )
+
+
 def _cotton_lines(curve: Spectrum, bands: Sequence[tuple[float, int]]) -> list[str]:
     from cluster_qc.analysis.cotton import match_cotton_bands
 
-    sign = {1: "+", -1: "-"}
     lines = []
     for row in match_cotton_bands(curve, bands):
         computed = " " * 28
         if row.computed_nm is not None and row.computed_sign is not None and row.deviation is not None:
-            computed = f"{row.computed_nm:7.0f} nm {sign[row.computed_sign]}  {row.deviation / electronvolt:+6.2f} eV "
+            computed = f"{row.computed_nm:7.0f} nm {_SIGN[row.computed_sign]}  {row.deviation / electronvolt:+6.2f} eV "
         lines.append(
-            f"  {row.measured_nm:7.0f} nm {sign[row.measured_sign]} |{computed:28s}| {row.outcome}: {row.reason}"
+            f"  {row.measured_nm:7.0f} nm {_SIGN[row.measured_sign]} |{computed:28s}| {row.outcome}: {row.reason}"
         )
     return lines
 
