@@ -7,7 +7,6 @@ error of the program itself; 130 interrupted (Ctrl-C); 143 stopped by SIGTERM or
 from __future__ import annotations
 
 import io
-import json
 import resource
 import sys
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cluster_qc import cli_jobs, cli_levels, cli_spectra
-from cluster_qc.errors import ClusterQCError, InputError, StructureError
+from cluster_qc import cli_jobs, cli_levels, cli_spectra, cli_structures
+from cluster_qc.errors import ClusterQCError, InputError
 from cluster_qc.workflow.stop import STOPPED, Stopped, end_process, stop_on_signals
 
 INTERNAL_ERROR = 3
@@ -36,12 +35,6 @@ app = typer.Typer(
 _state = {"debug": False}
 
 Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Results folder.")]
-Disorder = Annotated[
-    str | None, typer.Option(help="Which alternative of a disordered group: major, A, B, or error to refuse.")
-]
-Block = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Data block of a CIF with several structures.")
-]
 
 
 def _version(wanted: bool) -> None:
@@ -69,17 +62,18 @@ def run(
     preset: Annotated[
         str | None, typer.Option(metavar="quick|standard|reference", help="Default: standard.")
     ] = None,
-    states: Annotated[int | None, typer.Option(metavar="N", help="Number of singlets.")] = None,
-    window: Annotated[
-        float | None, typer.Option(metavar="EV", help="All singlets up to this energy, instead of a number.")
+    nstates: Annotated[int | None, typer.Option("--states", metavar="N", help="Number of singlets.")] = None,
+    window_ev: Annotated[
+        float | None,
+        typer.Option("--window", metavar="EV", help="All singlets up to this energy, instead of a number."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Compute finished steps again.")] = False,
     charge: Annotated[int | None, typer.Option(help="Total charge.")] = None,
     multiplicity: Annotated[int | None, typer.Option(help="2S + 1.")] = None,
     functional: Annotated[str | None, typer.Option(help="A PySCF name, such as pbe0.")] = None,
     basis: Annotated[str | None, typer.Option(help="A basis set, such as def2-svp.")] = None,
-    disorder: Disorder = None,
-    block: Block = None,
+    disorder: cli_structures.Disorder = None,
+    block: cli_structures.Block = None,
     pictures: Annotated[bool, typer.Option(help="Draw the orbitals.")] = True,
     formats: Annotated[
         str, typer.Option("--format", metavar="svg,pdf", help="Figures in these formats too. PNG: always.")
@@ -96,18 +90,9 @@ def run(
     from cluster_qc.workflow.run import run as run_job
 
     job = load_job(
-        source,
-        output=output,
-        preset=preset,
-        nstates=states,
-        window_ev=window,
-        charge=charge,
-        multiplicity=multiplicity,
-        functional=functional,
-        basis=basis,
-        disorder=disorder,
-        block=block,
-    )
+        source, output=output, preset=preset, nstates=nstates, window_ev=window_ev, charge=charge,
+        multiplicity=multiplicity, functional=functional, basis=basis, disorder=disorder, block=block,
+    )  # fmt: skip
     outcome = run_job(
         job, force=force, quiet=quiet, pictures=pictures, formats=formats.split(","), scratch=scratch
     )
@@ -132,92 +117,8 @@ app.command()(cli_jobs.status)
 app.command()(cli_jobs.retry)
 
 
-@app.command()
-def structure(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .cif or .xyz file.")],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.xyz", help="Write the cluster.")
-    ] = None,
-    disorder: Disorder = None,
-    block: Block = None,
-    normalise_hydrogens: Annotated[
-        bool, typer.Option("--normalise-hydrogens", help="Set C-H, N-H and O-H to neutron lengths.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
-) -> None:
-    """Tell what is in a structure file, what was chosen and why."""
-    from cluster_qc.workflow.look import check_copy, inspect_structure, structure_text
-
-    try:
-        if output is not None:
-            check_copy(file, output)
-        cluster, report = inspect_structure(
-            file, disorder or "major", block=block, normalise_hydrogens=normalise_hydrogens
-        )
-        if output is not None:
-            from cluster_qc.workflow.run import write_structure
-
-            write_structure(cluster, output)
-    except ClusterQCError as exc:
-        if as_json:
-            kind = exc.kind if isinstance(exc, StructureError) else "input"
-            line = exc.line if isinstance(exc, StructureError) else None
-            print(json.dumps({"error": {"kind": kind, "message": exc.what, "line": line}}))
-        raise
-    print(json.dumps(report, ensure_ascii=False, allow_nan=False) if as_json else structure_text(report))
-
-
-@app.command()
-def build(
-    core: Annotated[
-        Path,
-        typer.Option(
-            "--core",
-            metavar="FILE|NAME",
-            help="A .cif or .xyz file of a whole cluster, whose ligands are replaced; or the name of a core that comes "
-            "along: cu2au2, ag2au2, cu4 or au4.",
-        ),
-    ],
-    ligand: Annotated[
-        list[str],
-        typer.Option(
-            "--ligand",
-            metavar="SMILES",
-            help="The free ligand, one enantiomer; repeated, one for each ligand of the core ('keep' leaves one).",
-        ),
-    ],
-    handedness: Annotated[
-        str, typer.Option(metavar="same|other|both", help="The core as it is, its mirror image, or both.")
-    ] = "same",
-    relax: Annotated[
-        str, typer.Option(metavar="none|periphery|full|dft", help="How far the geometries are relaxed.")
-    ] = "periphery",
-    vibrations: Annotated[
-        bool,
-        typer.Option("--vibrations", help="Count imaginary modes of each candidate (with --relax full)."),
-    ] = False,
-    conformers: Annotated[int, typer.Option(metavar="N", help="Start geometries for each handedness.")] = 6,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the candidates go.")
-    ] = Path("candidates"),
-    name: Annotated[str | None, typer.Option(help="Name of the clusters. Default: their formula.")] = None,
-    charge: Annotated[int | None, typer.Option(help="Total charge of the core.")] = None,
-    disorder: Disorder = None,
-    block: Block = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
-) -> None:
-    """Put a new ligand on a core: conformers and diastereomers, relaxed and ranked; run again to resume."""
-    from cluster_qc.workflow.build import build_from_files, candidates_text
-
-    candidates = build_from_files(
-        core, ligand, handedness=handedness, relax=relax, vibrations=vibrations, limit=conformers, name=name,
-        directory=output, charge=charge, disorder=disorder or "major", block=block, quiet=quiet,
-    )  # fmt: skip
-    print(candidates_text(candidates))
-    print(f"\nwritten: {output / 'candidates.json'}")
-    if not all(candidate.converged for candidate in candidates if candidate.energy is not None):
-        print("not converged: see the table; the geometries marked are not minima", file=sys.stderr)
-        raise typer.Exit(1)
+app.command()(cli_structures.structure)
+app.command()(cli_structures.build)
 
 
 app.command()(cli_spectra.cd)

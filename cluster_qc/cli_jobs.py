@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cluster_qc.errors import InputError
-
-_LOAD_JOB = {
-    "output": "output",
-    "preset": "preset",
-    "states": "nstates",
-    "window": "window_ev",
-    "charge": "charge",
-    "multiplicity": "multiplicity",
-    "functional": "functional",
-    "basis": "basis",
-    "disorder": "disorder",
-    "block": "block",
-}
-"""Options of `run` and the arguments of `load_job` that they are."""
 
 
 def sbatch(
@@ -58,7 +45,9 @@ def sbatch(
     settings = read_site(site)
     if cores is not None:
         settings = settings.model_copy(update={"cores": cores})
-    job = load_job(options["source"], **{name: options[option] for option, name in _LOAD_JOB.items()})
+    job = load_job(
+        options["source"], **{key: options[key] for key in signature(load_job).parameters if key != "path"}
+    )
     batch = write_batch_job(job, context.args, settings, gpu=gpu)
     print(f"written: {batch.script} ({batch})")
     if gpu:

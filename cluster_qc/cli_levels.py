@@ -119,6 +119,7 @@ def ups(
     print(json.dumps(levels.as_json(), allow_nan=False) if as_json else measured_text(levels))
     if output is not None:
         save_measured(output, levels)
+        _tell_written(output, as_json)
 
 
 def tauc(
@@ -138,13 +139,14 @@ def tauc(
     print(json.dumps(gaps.as_json(), allow_nan=False) if as_json else measured_text(gaps))
     if output is not None:
         save_measured(output, gaps)
+        _tell_written(output, as_json)
 
 
 def stack(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run, the emitter.")],
     layers: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="Levels of layers that go before those of the package."),
+        typer.Option(metavar="FILE.toml", help="Own levels of layers, or another device."),
     ] = None,
     tcta: Annotated[bool, typer.Option("--tcta", help="The device with TCTA in the emitting layer.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
@@ -165,3 +167,9 @@ def stack(
     print(json.dumps(found, allow_nan=False) if as_json else device_text(found))
     if output is not None:
         save_device(output, built)
+        _tell_written(output, as_json)
+
+
+def _tell_written(path: Path, as_json: bool) -> None:
+    """On standard error beside a JSON object, which stands alone on standard output."""
+    print(f"written: {path}", file=sys.stderr if as_json else sys.stdout)

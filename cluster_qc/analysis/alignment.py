@@ -16,9 +16,6 @@ CAVEAT = (
 )
 
 
-_DEEPEST = -50.0 * electronvolt
-
-
 def align_with_ups(
     ground: GroundState,
     reference: UPSReference,
@@ -35,7 +32,7 @@ def align_with_ups(
     UnavailableError
         If the reference is not against the vacuum level, to which a molecule's orbital energies refer.
     InputError
-        For a measured HOMO that is not negative or a tolerance that is not positive.
+        For a tolerance that is not positive.
     """
     if not (ground.converged or allow_unconverged):
         raise NotConvergedError(
@@ -48,18 +45,6 @@ def align_with_ups(
             f"the measured HOMO refers to the level {reference.reference_level!r}",
             why="the orbital energies of a molecule refer to the vacuum level",
             fix="subtract the work function first, and give the HOMO against vacuum",
-        )
-    if not reference.homo < 0:
-        raise InputError(
-            f"the measured HOMO is {reference.homo / electronvolt:.2f} eV",
-            why="against the vacuum level an occupied orbital is negative",
-            fix="give it as a negative energy in hartree, e.g. -6.0 * electronvolt",
-        )
-    if reference.homo < _DEEPEST:
-        raise InputError(
-            f"the measured HOMO is {reference.homo} hartree, which is {reference.homo / electronvolt:.0f} eV",
-            why="no valence level lies that deep",
-            fix="give it in hartree, e.g. -6.0 * electronvolt",
         )
     if not tolerance > 0:
         raise InputError(f"the tolerance is {tolerance}; it is a positive energy in hartree")

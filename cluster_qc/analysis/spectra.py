@@ -15,13 +15,13 @@ from cluster_qc.analysis.rotatory import Gauge, oscillator_strengths, rotatory_s
 from cluster_qc.errors import InputError, StorageError
 from cluster_qc.model import ExcitedStates, Spectrum
 from cluster_qc.model.arrays import FloatArray
+from cluster_qc.model.spectrum import LARGEST_SHIFT, WIDEST_BAND
 from cluster_qc.units import electronvolt, rotatory_strength_cgs, wavelength_nm
 
 _POINTS_PER_FWHM = 40
 VANISHING_LMOLCM = 1e-3
 """A curve that stays below this has no bands: it is noise of an achiral molecule, below any instrument."""
 _LOWEST = 0.05 * electronvolt
-_WIDEST = 2.5 * electronvolt
 
 
 def simulate_cd(
@@ -109,14 +109,20 @@ def _simulate(
     positions = states.excitation_energies + shift
     if not len(positions):
         raise InputError("there are no states, so there is no spectrum")
+    if not abs(shift) <= LARGEST_SHIFT:
+        raise InputError(
+            f"shift is {shift:g} hartree, which is {shift / electronvolt:.1f} eV",
+            why=f"it is at most {LARGEST_SHIFT / electronvolt:g} eV either way",
+            fix="give hartree, e.g. -0.2 * electronvolt",
+        )
     if not positions.min() > 0:
         raise InputError(f"the shift of {shift / electronvolt:.3f} eV moves a root to a negative energy")
     if not (np.isfinite(fwhm) and fwhm > 0):
         raise InputError(f"fwhm is {fwhm}; a width is positive", fix="give hartree, e.g. 0.3 * electronvolt")
-    if fwhm > _WIDEST:
+    if fwhm > WIDEST_BAND:
         raise InputError(
-            f"fwhm is {fwhm} hartree, which is {fwhm / electronvolt:.1f} eV",
-            why=f"no band is wider than {_WIDEST / electronvolt:g} eV",
+            f"fwhm is {fwhm:g} hartree, which is {fwhm / electronvolt:.1f} eV",
+            why=f"no band is wider than {WIDEST_BAND / electronvolt:g} eV",
             fix="give hartree, e.g. 0.3 * electronvolt",
         )
     last = float(positions.max()) - fwhm

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cluster_qc.errors import InputError
+from cluster_qc.units import electronvolt
+
+WIDEST_WINDOW = 1.0
+"""Hartree (27 eV), above the first excitation of every element, helium's at 0.8; eV in place of hartree are more."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +105,14 @@ class TDDFTMethod:
             raise InputError(
                 "give either nstates or window" + ("" if self.nstates is None else ", not both"),
                 why="one of them says how many excited states to compute",
-                fix="e.g. nstates = 20, or a window of 5.5 eV",
+                fix="e.g. nstates=20, or window=5.5 * electronvolt",
             )
-        if self.window is not None and not 0 < self.window < 4:
-            raise InputError(f"window is {self.window}; it is an excitation energy in hartree below 4")
+        if self.window is not None and not 0 < self.window < WIDEST_WINDOW:
+            raise InputError(
+                f"window is {self.window:g} hartree, which is {self.window / electronvolt:.1f} eV",
+                why=f"it is an excitation energy between 0 and {WIDEST_WINDOW / electronvolt:.1f} eV, in hartree",
+                fix="give hartree, e.g. 5.5 * electronvolt",
+            )
         if self.nstates is not None and self.nstates < 1:
             raise InputError(
                 f"nstates is {self.nstates}", why="at least one state is needed", fix="give 1 or more"

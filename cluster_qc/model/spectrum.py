@@ -9,6 +9,11 @@ import numpy as np
 
 from cluster_qc.errors import InputError
 from cluster_qc.model.arrays import FloatArray, frozen
+from cluster_qc.units import electronvolt
+
+WIDEST_BAND = 2.5 * electronvolt
+LARGEST_SHIFT = 2.5 * electronvolt
+"""Hartree, either way. A method that is off by more has other states than the molecule."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from cluster_qc.errors import InputError, StorageError
 from cluster_qc.files import need_writable, replaced, write_text
 from cluster_qc.model import ExcitedStates, MeasuredSpectrum, Spectrum
+from cluster_qc.model.spectrum import LARGEST_SHIFT, WIDEST_BAND
 from cluster_qc.units import electronvolt, energy_from_nm, wavelength_nm
 from cluster_qc.workflow.figures import PICTURES
 from cluster_qc.workflow.look import load_step
@@ -57,13 +57,18 @@ def simulate_run_cd(
     from cluster_qc.analysis.comparison import fit_uv_shift
     from cluster_qc.analysis.spectra import simulate_absorption, simulate_cd
 
-    for option, value in (("--fwhm", fwhm_ev), ("--shift", shift_ev)):
-        if value is not None and not (math.isfinite(value) and (0 < value <= 2.5 or option == "--shift")):
-            raise InputError(
-                f"{option} is {value:g} eV",
-                why="a width is a positive energy up to 2.5 eV, a shift any finite one",
-                fix=f"e.g. {option} 0.3",
-            )
+    if fwhm_ev is not None and not 0 < fwhm_ev * electronvolt <= WIDEST_BAND:
+        raise InputError(
+            f"--fwhm is {fwhm_ev:g} eV",
+            why=f"no band is wider than {WIDEST_BAND / electronvolt:g} eV",
+            fix="e.g. --fwhm 0.3",
+        )
+    if shift_ev is not None and not abs(shift_ev) * electronvolt <= LARGEST_SHIFT:
+        raise InputError(
+            f"--shift is {shift_ev:g} eV",
+            why=f"it is at most {LARGEST_SHIFT / electronvolt:g} eV either way",
+            fix="e.g. --shift -0.2",
+        )
     summary = read_summary(directory)
     stored = summary.get("cd") or {}
     singlets = load_step(directory, "singlets")

@@ -6,19 +6,23 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod, UPSReference
+from cluster_qc.model.alignment import DEEPEST_HOMO
 from cluster_qc.model.elements import is_metal
+from cluster_qc.model.method import WIDEST_WINDOW
+from cluster_qc.model.spectrum import LARGEST_SHIFT, WIDEST_BAND
 from cluster_qc.store import folder_name
 from cluster_qc.units import electronvolt
-from cluster_qc.workflow.presets import DEFAULT, DONOR_BASIS, PRESETS
+from cluster_qc.workflow.presets import DONOR_BASIS, PRESETS
 from cluster_qc.workflow.toml_input import Section, nearest, read_toml
 
-_HIGHEST_EV = 100.0
+_WIDEST_WINDOW_EV = round(WIDEST_WINDOW / electronvolt, 1)
+_Section = TypeVar("_Section", bound=Section)
 
 NoneWord = Literal["none"]
 """TOML has no null: "none" switches an optional setting off."""
@@ -57,7 +61,7 @@ class States(Section):
     """[singlets] and [triplets]: the fields of `TDDFTMethod`, the window in eV."""
 
     nstates: int = 1
-    window_ev: float = Field(default=5.0, gt=0, lt=_HIGHEST_EV)
+    window_ev: float = Field(default=5.0, gt=0, lt=_WIDEST_WINDOW_EV)
     tda: bool = False
     route: Literal["fast", "reference"] = "reference"
     tolerance: float = 1e-3
@@ -70,14 +74,14 @@ class States(Section):
 class SpectrumSection(Section):
     """[spectrum]: width and shift of the drawn bands; the shift is 0 unless asked for, and printed."""
 
-    fwhm_ev: float = Field(default=0.3, gt=0, le=2.5)
-    shift_ev: float = 0.0
+    fwhm_ev: float = Field(default=0.3, gt=0, le=WIDEST_BAND / electronvolt)
+    shift_ev: float = Field(default=0.0, ge=-LARGEST_SHIFT / electronvolt, le=LARGEST_SHIFT / electronvolt)
 
 
 class Experiment(Section):
     """[experiment]: a measured HOMO against the vacuum level."""
 
-    homo_ev: float = Field(lt=0, ge=-50)
+    homo_ev: float = Field(lt=0, gt=DEEPEST_HOMO / electronvolt)
     uncertainty_ev: float | None = Field(default=None, gt=0)
     source: str = ""
 
@@ -115,6 +119,8 @@ class Job:
     molecule: Molecule
     method: Mapping[str, Any]
     """Keyword arguments of `DFTMethod`."""
+    user_method: frozenset[str]
+    """Keys of `method` that the user gave, against those of the preset."""
     singlets: TDDFTMethod
     triplets: TDDFTMethod
     fwhm: float
@@ -132,9 +138,6 @@ class Job:
             overrides = dict.fromkeys(sorted(metals | set(donors)), better)
         overrides.update(values.pop("basis_overrides", {}))
         return DFTMethod(**values, basis_overrides=tuple(sorted(overrides.items())))
-
-    user_method: frozenset[str] = frozenset()
-    """Keys of `method` that the user gave, against those of the preset."""
 
 
 def load_job(
@@ -161,80 +164,75 @@ def load_job(
     path = Path(path)
     need_file(path)
     file = read_toml(path, JobFile) if path.suffix.lower() == ".toml" else JobFile(structure=path.name)
-    return job_of(
-        file, path, output=output, preset=preset, nstates=nstates, window_ev=window_ev, charge=charge,
-        multiplicity=multiplicity, functional=functional, basis=basis, disorder=disorder, block=block,
-    )  # fmt: skip
-
-
-def job_of(
-    file: JobFile,
-    path: Path,
-    *,
-    output: str | Path | None = None,
-    preset: str | None = None,
-    nstates: int | None = None,
-    window_ev: float | None = None,
-    charge: int | None = None,
-    multiplicity: int | None = None,
-    functional: str | None = None,
-    basis: str | None = None,
-    disorder: str | None = None,
-    block: str | None = None,
-) -> Job:
-    """`load_job` of a file that is read already; its structure is relative to the folder of `path`."""
-    structure = path.parent / Path(file.structure).expanduser()
-    need_file(structure, f"{path}: structure")
-    preset = preset or (file.preset if "preset" in file.model_fields_set else DEFAULT)
-    if preset not in PRESETS:
+    if preset is not None and preset not in PRESETS:
         raise InputError(
             f"unknown preset {preset!r}{nearest(preset, PRESETS)}", fix=f"use one of {', '.join(PRESETS)}"
         )
-    base = PRESETS[preset]
-    method = file.method.given()
-    method |= {k: v for k, v in (("functional", functional), ("basis", basis)) if v is not None}
-    molecule = file.molecule.model_copy(
-        update={
-            key: value
-            for key, value in (
-                ("charge", charge),
-                ("multiplicity", multiplicity),
-                ("disorder", disorder),
-                ("block", block),
-            )
-            if value is not None
-        }
+    file = _updated(
+        file,
+        preset=preset,
+        molecule=_updated(
+            file.molecule, charge=charge, multiplicity=multiplicity, disorder=disorder, block=block
+        ),
+        method=_updated(file.method, functional=functional, basis=basis),
+        singlets=_with_range(file.singlets, nstates, window_ev),
     )
-    if nstates is not None and nstates < 1:
-        raise InputError(f"--states is {nstates}", why="at least one state is needed", fix="give 1 or more")
-    if nstates is not None and window_ev is not None:
-        raise InputError(
-            "--states and --window both say how many singlets to compute", fix="give one of the two"
-        )
-    if window_ev is not None and not 0 < window_ev < _HIGHEST_EV:
-        raise InputError(
-            f"--window is {window_ev:g} eV",
-            why=f"it is an excitation energy between 0 and {_HIGHEST_EV:g} eV",
-            fix="e.g. --window 5.5",
-        )
-    asked = {"nstates": nstates, "window_ev": window_ev}
-    asked = {key: value for key, value in asked.items() if value is not None}
+    return job_of(file, path, output=output)
+
+
+def job_of(file: JobFile, path: Path, *, output: str | Path | None = None) -> Job:
+    """The job of a file that is read already; its structure is relative to the folder of `path`.
+
+    Raises
+    ------
+    InputError
+        For a structure file that is not there, or a value out of range.
+    """
+    structure = path.parent / Path(file.structure).expanduser()
+    need_file(structure, f"{path}: structure")
+    base = PRESETS[file.preset]
+    method = file.method.given()
     spectrum = {**base["spectrum"], **file.spectrum.given()}
     name = folder_name(file.name or structure.stem)
     return Job(
         structure=structure,
         directory=Path(output or file.output or Path("results") / name),
         name=name,
-        preset=preset,
-        molecule=molecule,
+        preset=file.preset,
+        molecule=file.molecule,
         method={**base["method"], **method},
-        singlets=_states(path, "singlets", base["singlets"], file.singlets.given(), asked),
+        user_method=frozenset(method),
+        singlets=_states(path, "singlets", base["singlets"], file.singlets.given()),
         triplets=_states(path, "triplets", base["triplets"], file.triplets.given()),
         fwhm=spectrum["fwhm_ev"] * electronvolt,
         shift=spectrum["shift_ev"] * electronvolt,
         experiment=_reference(file.experiment),
-        user_method=frozenset(method),
     )
+
+
+def _updated(section: _Section, **options: Any) -> _Section:
+    """A copy in which each option that is not None goes before the file."""
+    return section.model_copy(update={key: value for key, value in options.items() if value is not None})
+
+
+def _with_range(singlets: States, nstates: int | None, window_ev: float | None) -> States:
+    """The section with the number or the window of the command line in place of either in the file."""
+    if nstates is not None and nstates < 1:
+        raise InputError(f"--states is {nstates}", why="at least one state is needed", fix="give 1 or more")
+    if nstates is not None and window_ev is not None:
+        raise InputError(
+            "--states and --window both say how many singlets to compute", fix="give one of the two"
+        )
+    if window_ev is not None and not 0 < window_ev < _WIDEST_WINDOW_EV:
+        raise InputError(
+            f"--window is {window_ev:g} eV",
+            why=f"it is an excitation energy between 0 and {_WIDEST_WINDOW_EV:g} eV",
+            fix="e.g. --window 5.5",
+        )
+    if nstates is None and window_ev is None:
+        return singlets
+    kept = {key: getattr(singlets, key) for key in singlets.model_fields_set - {"nstates", "window_ev"}}
+    return _updated(States(**kept), nstates=nstates, window_ev=window_ev)
 
 
 def _states(path: Path, section: str, *layers: Mapping[str, Any]) -> TDDFTMethod:

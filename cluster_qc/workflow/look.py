@@ -11,6 +11,7 @@ from typing import Any
 from cluster_qc.errors import InputError, StorageError, UnavailableError
 from cluster_qc.files import need_writable, replaced
 from cluster_qc.model import Cluster, ExcitedStates, GroundState, UPSReference
+from cluster_qc.model.alignment import DEEPEST_HOMO
 from cluster_qc.store import load
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.job import need_file
@@ -174,10 +175,10 @@ def align_run(
         raise StorageError(f"{directory}: its record of the ground state holds something else")
     reference = measured or measured_homo(ground.cluster)
     if homo_ev is not None:
-        if not -50 <= homo_ev < 0:
+        if not DEEPEST_HOMO < homo_ev * electronvolt < 0:
             raise InputError(
                 f"--homo is {homo_ev:g} eV",
-                why="against the vacuum level an occupied valence orbital is negative and above -50 eV",
+                why=f"against the vacuum level it lies between {DEEPEST_HOMO / electronvolt:g} and 0 eV",
                 fix="e.g. --homo -6.0",
             )
         reference = UPSReference(homo=homo_ev * electronvolt, source="given by the user")

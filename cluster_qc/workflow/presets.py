@@ -44,5 +44,3 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 
 DONOR_BASIS: Mapping[str, str] = {"reference": "def2-tzvp"}
 """Basis of the metals' and their donor atoms' elements, by preset; a basis named by the user goes first."""
-
-DEFAULT = "standard"

@@ -26,12 +26,21 @@ def test_summary_is_json_with_units(fabricate):
     assert found["measured_uncertainty_ev"] is None
 
 
+@pytest.mark.parametrize("homo", [6.0 * electronvolt, 0.0, -6.0, float("nan")])
+def test_a_reference_in_another_unit_or_of_another_sign_is_refused(homo):
+    with pytest.raises(InputError, match="hartree, which is") as caught:
+        UPSReference(homo)
+    assert "* electronvolt" in caught.value.fix
+    with pytest.raises(InputError, match="uncertainty"):
+        UPSReference(-0.2, uncertainty=0.0)
+
+
+def test_helium_has_the_deepest_homo_that_a_reference_may_have():
+    assert UPSReference(-24.59 * electronvolt).homo < -0.9
+
+
 def test_what_cannot_be_compared_is_refused(fabricate):
     ground = fabricate.ground_state()
-    with pytest.raises(InputError, match="negative"):
-        align_with_ups(ground, UPSReference(6.0 * electronvolt))
-    with pytest.raises(InputError, match="-163 eV"):
-        align_with_ups(ground, UPSReference(-6.0))
     with pytest.raises(InputError, match="tolerance"):
         align_with_ups(ground, UPSReference(-0.2), tolerance=0.0)
     with pytest.raises(UnavailableError, match="Fermi"):

@@ -113,6 +113,7 @@ def test_nonsense_is_refused(fabricate):
         {"fwhm": 0.3},
         {"fwhm": FWHM, "shape": "box"},
         {"fwhm": FWHM, "shift": -1.0},
+        {"fwhm": FWHM, "shift": 0.3},
     ):
         with pytest.raises(InputError):
             simulate_cd(states, **keywords)
