@@ -557,4 +557,9 @@ def test_stack(finished, tmp_path):
     (tmp_path / "mine.toml").write_text("[cluster]\nhomo = -6.0\n")
     text = cli("stack", finished, "--layers", "mine.toml", cwd=tmp_path, check=0).stdout
     assert "HOMO -6.00" in text
+    (tmp_path / "device.toml").write_text('device = ["ITO", "NPB", "cluster", "Al"]\n[NPB]\nhomo = -5.4\n')
+    own = cli("stack", finished, "--layers", "device.toml", "-o", "own.png", cwd=tmp_path, check=0).stdout
+    assert "hole NPB -> cluster" in own
+    assert own.endswith("written: own.png\n")
+    cli("stack", finished, "--layers", "device.toml", "--tcta", cwd=tmp_path, check=2)
     assert re.search(r"electron Al -> TPBi +\+1\.50 eV\n", text)  # one value, not a range

@@ -24,36 +24,58 @@ _LEVELS = ("homo", "lumo", "work_function")
 _DEEPEST_EV = -15.0
 
 
-def read_layers(path: str | Path | None = None) -> dict[str, Layer]:
-    """Layers by name: those of the package, and over them those of the user's TOML file.
+def read_layers(path: str | Path | None = None) -> tuple[dict[str, Layer], tuple[str, ...] | None]:
+    """Layers by name, those of the package and over them those of the user's TOML file; and the file's device.
 
     The file holds a table a layer: `homo`, `lumo` or `work_function`, each a value or a list of values in eV against
-    vacuum (negative), `sources`, a list of texts, and `note`. A layer of the file replaces that of the package.
+    vacuum (negative), `sources`, a list of texts, and `note`. A layer of the file replaces that of the package. Above
+    the tables it may have `device`, the names of the layers from anode to cathode, one of them "cluster", the emitter;
+    without it, the second value is None.
 
     Raises
     ------
     InputError
-        For a file that is no TOML, an unknown key, or a level that is not a negative energy in eV.
+        For a file that is no TOML, an unknown key, a layer that no device has, or a level that is not a negative energy
+        in eV.
     """
-    own = tomllib.loads(
-        files("cluster_qc.analysis").joinpath("transport_layers.toml").read_text(encoding="utf-8")
+    own = files("cluster_qc.analysis").joinpath("transport_layers.toml").read_text(encoding="utf-8")
+    layers = {
+        name: _layer(name, table, "transport_layers.toml") for name, table in tomllib.loads(own).items()
+    }
+    if path is None:
+        return layers, None
+    try:
+        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise InputError(
+            f"{path}: cannot be read: {exc.strerror}", fix="give a TOML file with layers"
+        ) from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the line") from exc
+    device = _device(given.pop("device"), str(path)) if "device" in given else None
+    known = (
+        {name for names in STACKS.values() for name in names} | set(layers) if device is None else set(device)
     )
-    layers = {name: _layer(name, table, "transport_layers.toml") for name, table in own.items()}
-    if path is not None:
-        try:
-            given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError as exc:
-            raise InputError(f"{path}: there is no such file", fix="give a TOML file with layers") from exc
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
-            raise InputError(f"{path}: not a TOML file: {exc}", fix="correct the line") from exc
-        known = {name for names in STACKS.values() for name in names} | set(layers)
-        strange = [name for name in given if name not in known]
-        if strange:
-            raise InputError(
-                f"{path}: no device has a layer {strange[0]!r}", fix=f"use {', '.join(sorted(known))}"
-            )
-        layers |= {name: _layer(name, table, str(path)) for name, table in given.items()}
-    return layers
+    strange = [name for name in given if name not in known]
+    if strange:
+        raise InputError(
+            f"{path}: the device has no layer {strange[0]!r}",
+            why="its levels would be used nowhere",
+            fix=f"use {', '.join(sorted(known))}"
+            + ("; or name the layers of another device, device = [...]" if device is None else ""),
+        )
+    return layers | {name: _layer(name, table, str(path)) for name, table in given.items()}, device
+
+
+def _device(names: Any, source: str) -> tuple[str, ...]:
+    listed = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not listed or names.count("cluster") != 1:
+        raise InputError(
+            f"{source}: device is {names}",
+            why='it lists the names of the layers from anode to cathode, with "cluster", the emitter, once',
+            fix='write e.g. device = ["ITO", "NPB", "cluster", "TPBi", "Al"], and a table for each new layer',
+        )
+    return tuple(names)
 
 
 def build_stack(
@@ -66,12 +88,14 @@ def build_stack(
     InputError
         For a name that is in no file.
     """
-    layers = read_layers() if layers is None else layers
+    layers = read_layers()[0] if layers is None else layers
     stack: list[Layer] = []
     for name in names:
         if name != "cluster" and name not in layers:
             raise InputError(
-                f"unknown layer {name!r}", fix=f"use one of {', '.join(layers)}, or give its levels in a TOML"
+                f"nothing is known of the layer {name!r}",
+                why=f"the package has {', '.join(layers)}",
+                fix=f"add a table [{name}] with its levels to the file of --layers; it may be empty",
             )
         stack.append(emitter if name == "cluster" else layers[name])
     return tuple(stack)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster_qc.analysis.stack import STACKS, build_stack, offsets, read_layers, stack_warnings
+from cluster_qc.errors import InputError
 from cluster_qc.files import replaced
 from cluster_qc.model.stack import Layer, Level
 from cluster_qc.workflow.figures import need_picture
@@ -15,15 +16,23 @@ _CAVEAT = "Kohn-Sham levels of the molecule in vacuum; give [cluster] in --layer
 
 
 def device_stack(directory: Path, layers: Path | None = None, *, tcta: bool = False) -> tuple[Layer, ...]:
-    """The layers of the device; the emitter has the levels of the user's [cluster], or those of the run."""
+    """The layers of the device; the emitter has the levels of the user's [cluster], or those of the run.
+
+    Raises
+    ------
+    InputError
+        As `read_layers` and `build_stack`, and if both the file and `tcta` name a device.
+    """
     summary = read_summary(directory)
-    known = read_layers(layers)
+    known, names = read_layers(layers)
+    if names is not None and tcta:
+        raise InputError(f"--tcta and {layers} both name the device", fix="leave one of them out")
     emitter = known.get("cluster")
     if emitter is None:
         levels = summary["levels"]
         homo, lumo = (Level(levels[key], levels[key]) for key in ("homo_ev", "lumo_ev"))
         emitter = Layer("cluster", homo, lumo, sources=(f"{directory}",), note=_CAVEAT)
-    return build_stack(STACKS["tcta" if tcta else "plain"], emitter, known)
+    return build_stack(names or STACKS["tcta" if tcta else "plain"], emitter, known)
 
 
 def device_report(stack: tuple[Layer, ...]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ EMITTER = Layer("cluster", level(-6.0), level(-2.6))
 
 
 def test_every_published_level_has_a_source_and_a_missing_one_a_reason():
-    for layer in read_layers().values():
+    for layer in read_layers()[0].values():
         assert bool(layer.sources) == layer.known
         assert layer.known or layer.note
 
@@ -55,9 +55,21 @@ def test_ranges_widen_the_step_and_unknown_layers_are_passed_over():
 
 def test_the_users_file_goes_first(tmp_path):
     (tmp_path / "mine.toml").write_text('[TCTA]\nhomo = -5.8\nsources = ["own measurement"]\n')
-    layers = read_layers(tmp_path / "mine.toml")
+    layers, device = read_layers(tmp_path / "mine.toml")
     assert layers["TCTA"].homo == level(-5.8)
-    assert layers["TPBi"] == read_layers()["TPBi"]
+    assert layers["TPBi"] == read_layers()[0]["TPBi"]
+    assert device is None
+
+
+def test_a_device_of_the_user(tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        'device = ["ITO", "NPB", "cluster", "Ag"]\n[NPB]\nhomo = -5.4\nlumo = -2.4\n[Ag]\n'
+    )
+    layers, device = read_layers(tmp_path / "mine.toml")
+    stack = build_stack(device, EMITTER, layers)
+    assert [layer.name for layer in stack] == ["ITO", "NPB", "cluster", "Ag"]
+    assert ("ITO", "NPB") in {(step.start, step.end) for step in offsets(stack)}
+    assert any(text.startswith("Ag: no level") for text in stack_warnings(stack))
 
 
 @pytest.mark.parametrize(
@@ -67,18 +79,22 @@ def test_the_users_file_goes_first(tmp_path):
         ("[TCTA]\nhomos = -5.8\n", "unknown key 'homos'"),
         ("[TCTA\n", "not a TOML file"),
         ("TCTA = 1\n", "not a table"),
-        ("[Tcta]\nhomo = -5.8\n", "no device has a layer 'Tcta'"),
+        ("[Tcta]\nhomo = -5.8\n", "the device has no layer 'Tcta'"),
+        ('device = ["ITO", "Al"]\n', '"cluster", the emitter, once'),
+        ('device = "ITO"\n', "device is ITO"),
+        ('device = ["ITO", "cluster"]\n[TPBi]\nhomo = -6.2\n', "the device has no layer 'TPBi'"),
         ("[TPBi]\nhomo = -2.7\nlumo = -6.2\n", "HOMO of TPBi lies above its LUMO"),
     ],
 )
 def test_bad_files(tmp_path, text, message):
     (tmp_path / "mine.toml").write_text(text)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError) as caught:
         read_layers(tmp_path / "mine.toml")
-    with pytest.raises(InputError, match="no such file"):
+    assert message in str(caught.value)
+    with pytest.raises(InputError, match="No such file"):
         read_layers(tmp_path / "other.toml")
 
 
 def test_unknown_layer():
-    with pytest.raises(InputError, match="unknown layer 'NPB'"):
+    with pytest.raises(InputError, match="nothing is known of the layer 'NPB'"):
         build_stack(["NPB"], EMITTER)
