@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from cluster_qc.errors import ClusterQCError, InputError, StorageError
@@ -49,22 +49,8 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     StorageError
         If that fails; a former version of the file stays as it was.
     """
-    path = Path(path)
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=temporary_prefix(), dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(temporary, 0o666 & ~umask())
-            os.replace(temporary, path)
-            sync_directory(path.parent)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+    with replaced(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: str | Path, content: str) -> None:
@@ -191,5 +177,6 @@ def replaced(path: str | Path) -> Iterator[Path]:
                 os.fsync(stream.fileno())
             os.chmod(temporary, 0o666 & ~umask())
             os.replace(temporary, path)
+            sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)

@@ -27,8 +27,8 @@ NET_FROM = 0.10
 class TransitionCharacter:
     """Hole and electron of one excitation, and the four ways its weight divides; these four sum to 1."""
 
-    label: str
-    """Built by `character_label` from the four numbers below."""
+    label: str | None
+    """Built by `character_label` from the four numbers below; None without metals, which leave no ligands to tell."""
     hole: Shares
     electron: Shares
     mlct: float
@@ -38,7 +38,7 @@ class TransitionCharacter:
     mc: float
     """Both on metal (metal-centred)."""
     lc: float
-    """Both on ligands, the same or different ones (ligand-centred)."""
+    """Both on ligands, the same or different ones (ligand-centred); all of a molecule without metals."""
     fragments: tuple[str, ...]
     """Names along both axes of `numbers`; empty without fragments."""
     numbers: FloatArray
@@ -93,7 +93,7 @@ def transition_character(
     """Add up hole and electron shares over all NTO pairs with their weights, and the character they support.
 
     The total weight is normalised to 1 here; `ntos.lost_weight` says how far from 1 it was. Metals are told from
-    ligands by element. A molecule without metal is all "LC".
+    ligands by element.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def transition_character(
     if names:
         member[owner, np.arange(cluster.natom)] = 1.0
     return TransitionCharacter(
-        label=character_label(**components),
+        label=character_label(**components) if metal.any() else None,
         hole=shares_of_atoms(cluster, atoms.sum(axis=1)),
         electron=shares_of_atoms(cluster, atoms.sum(axis=0)),
         fragments=names,

@@ -77,9 +77,8 @@ def _first_rise(
     stop: float,
 ) -> Edge | str:
     half = max(half, 2.5 * float(np.median(np.diff(x))))
-    variance = noise(
-        local_lines(x, y, np.ones_like(y), half)[0]
-    )  # single points of few counts tell too little
+    smooth, _, _ = local_lines(x, y, np.ones_like(y), half)  # single points of few counts tell too little
+    variance = noise(smooth)
     mean, slope, error = local_lines(x, y, variance, half)
     height = float(np.ptp(mean))
     before, spread = _slopes_up_to(x, y, variance)

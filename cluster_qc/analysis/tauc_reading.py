@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from cluster_qc.analysis.measured import MeasuredTable, ascending, read_table
 from cluster_qc.analysis.photon_axis import photon_energies_ev
 from cluster_qc.analysis.tauc import evaluate_tauc
 from cluster_qc.errors import InputError
-from cluster_qc.model.arrays import FloatArray
+from cluster_qc.model.arrays import BoolArray, FloatArray
 from cluster_qc.model.measured import TaucGaps
 
 _LN10 = float(np.log(10.0))
@@ -53,17 +54,14 @@ def _absorption(
     table: MeasuredTable, thickness_nm: float | None, warnings: list[str]
 ) -> tuple[FloatArray, str]:
     """Absorption coefficient (1/cm with the thickness), or what is proportional to it."""
-    found = {
-        kind: table.column(pattern) or None for kind, pattern in _COLUMNS.items()
-    }  # column 0 is the axis
+    # Column 0 is the axis.
+    found = {kind: table.column(pattern) or None for kind, pattern in _COLUMNS.items()}
     if found["kubelka-munk"] == found["reflectance"]:
         found["reflectance"] = None  # F(R)
     r = None if found["reflectance"] is None else _share(table, found["reflectance"], warnings)
     if found["transmittance"] is not None and found["absorptance"] != found["transmittance"]:
-        depth, kind = (
-            _depth(table, _share(table, found["transmittance"], warnings), r, warnings),
-            "alpha x thickness",
-        )
+        share = _share(table, found["transmittance"], warnings)
+        depth, kind = _depth(table, share, r, warnings), "alpha x thickness"
     elif found["absorptance"] is not None:
         share = _share(table, found["absorptance"], warnings)
         if re.search(r"1\s*-\s*r", table.names[found["absorptance"]]):
@@ -96,32 +94,40 @@ def _depth(
         warnings.append(
             "no reflectance in the file: alpha is from -ln T alone, reflection counts as absorption"
         )
-    bad = np.flatnonzero((transmitted <= 0) | (reflected >= 1))
-    if len(bad):
-        row = int(bad[0])
-        raise InputError(
-            f"{table.where(row)}: transmittance {transmitted[row]:g}, reflectance {reflected[row]:g}",
-            why="alpha is -ln(T / (1 - R)), which needs T above 0 and R below 1",
-            fix="cut the range where nothing is transmitted, or correct the dark signal",
-        )
+    _refuse_rows(
+        table,
+        (transmitted <= 0) | (reflected >= 1),
+        {"transmittance": transmitted, "reflectance": reflected},
+        why="alpha is -ln(T / (1 - R)), which needs T above 0 and R below 1",
+        fix="cut the range where nothing is transmitted, or correct the dark signal",
+    )
     return np.asarray(-np.log(transmitted / (1 - reflected)))
 
 
 def _kubelka_munk(table: MeasuredTable, reflectance: FloatArray, warnings: list[str]) -> FloatArray:
     """(1 - R)^2 / 2R, which is proportional to alpha where the scattering hardly depends on the wavelength."""
-    bad = np.flatnonzero((reflectance <= 0) | (reflectance > 1.05))
-    if len(bad):
-        row = int(bad[0])
-        raise InputError(
-            f"{table.where(row)}: the reflectance is {reflectance[row]:g}",
-            why="the Kubelka-Munk function (1 - R)^2 / 2R needs R between 0 and 1",
-            fix="refer the reflectance to a white standard, as a share of 1 or in percent",
-        )
+    _refuse_rows(
+        table,
+        (reflectance <= 0) | (reflectance > 1.05),
+        {"reflectance": reflectance},
+        why="the Kubelka-Munk function (1 - R)^2 / 2R needs R between 0 and 1",
+        fix="refer the reflectance to a white standard, as a share of 1 or in percent",
+    )
     warnings.append(
         "the only reflectance was taken as diffuse, of a powder too thick to shine through: alpha is proportional to "
         "the Kubelka-Munk function (1 - R)^2 / 2R"
     )
     return np.asarray((1 - reflectance) ** 2 / (2 * reflectance))
+
+
+def _refuse_rows(
+    table: MeasuredTable, bad: BoolArray, columns: Mapping[str, FloatArray], *, why: str, fix: str
+) -> None:
+    """Refuse the table if a row of it is bad, with the values of the first one."""
+    if bad.any():
+        row = int(bad.argmax())
+        values = ", ".join(f"{name} {column[row]:g}" for name, column in columns.items())
+        raise InputError(f"{table.where(row)}: {values}", why=why, fix=fix)
 
 
 def _share(table: MeasuredTable, column: int, warnings: list[str]) -> FloatArray:

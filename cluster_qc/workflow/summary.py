@@ -203,6 +203,7 @@ def nto_summary(ground: GroundState, ntos: NaturalTransitionOrbitals) -> dict[st
         "electron_elements": dict(character.electron.elements),
         "homo_lumo_weight": ntos.homo_lumo_weight,
         "character": character.label,
+        **({} if character.label else {"character_reason": "the molecule has no metals"}),
         "character_shares": {
             "mlct": character.mlct,
             "lmct": character.lmct,

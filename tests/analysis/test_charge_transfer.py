@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,14 @@ def test_unconverged_state_is_refused_unless_asked_for(fabricate):
     with pytest.raises(NotConvergedError, match="S1 did not converge"):
         transition_character(ground, ntos)
     assert transition_character(ground, ntos, allow_unconverged=True).label
+
+
+def test_a_molecule_without_metals_has_no_label(fabricate):
+    ground = fabricate.ground_state()
+    cluster = replace(ground.cluster, symbols=("O", "O", "S", "N", "C", "H"))
+    found = transition_character(replace(ground, cluster=cluster), fabricate.natural_orbitals(ground))
+    assert found.label is None
+    assert found.lc == pytest.approx(1.0)
 
 
 def test_empty_excitation_and_foreign_basis_are_refused(fabricate):

@@ -87,11 +87,10 @@ def test_every_way_of_writing_an_absorption_gives_the_same_curve(synthetic, tmp_
         table = read_table(written(tmp_path / "t.csv", columns, f"energy (eV),{name}"))
         warnings = []
         absorption, _ = _absorption(table, None, warnings)
-        np.testing.assert_allclose(
-            absorption, y, rtol=2e-5, err_msg=name
-        )  # seven digits, differences of them
+        # The file has seven digits, and y is made of differences of them.
+        np.testing.assert_allclose(absorption, y, rtol=2e-5, err_msg=name)
         assert any("diffuse" in w for w in warnings) == (name in ("R (%)", "diffuse reflectance"))
-    with pytest.raises(InputError, match=r"r\.csv:5: the reflectance is -0\.1"):
+    with pytest.raises(InputError, match=r"r\.csv:5: reflectance -0\.1"):
         read_tauc(
             written(tmp_path / "r.csv", (x, np.where(np.arange(len(x)) == 3, -0.1, diffuse)), "energy (eV),R")
         )
