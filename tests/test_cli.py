@@ -293,6 +293,17 @@ def test_align(finished):
     assert "no measured HOMO is known for H2O" in cli("align", finished, cwd=finished, check=2).stderr
 
 
+def test_a_summary_without_its_records(finished, tmp_path):
+    shutil.copy(finished / "summary.json", tmp_path)
+    homo = json.loads((finished / "summary.json").read_text())["levels"]["homo_ev"]
+    assert "agrees" in cli("align", ".", "--homo", f"{homo + 0.1}", cwd=tmp_path, check=0).stdout
+    refused = cli("cd", ".", cwd=tmp_path, check=2).stderr
+    assert re.search(
+        r"error: \. has no singlets: the record singlets-\w+ is not there\n  why: .*arrays", refused
+    )
+    assert "  fix: use the folder in which the run was made" in refused
+
+
 def test_cd(finished, tmp_path):
     done = cli("cd", finished, finished, "-o", tmp_path / "both.png", cwd=tmp_path, check=0)
     assert done.stdout.count("fwhm 0.30 eV") == 2

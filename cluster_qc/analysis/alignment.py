@@ -16,10 +16,13 @@ CAVEAT = (
 )
 
 
+_TOLERANCE = 0.3 * electronvolt
+
+
 def align_with_ups(
     ground: GroundState,
     reference: UPSReference,
-    tolerance: float = 0.3 * electronvolt,
+    tolerance: float = _TOLERANCE,
     *,
     allow_unconverged: bool = False,
 ) -> BandAlignment:
@@ -29,12 +32,28 @@ def align_with_ups(
     ------
     NotConvergedError
         If the ground state did not converge, unless `allow_unconverged`.
+    UnavailableError, InputError
+        As in `align_levels`.
+    """
+    converged = ground.converged or allow_unconverged
+    return align_levels(ground.homo, ground.lumo, reference, tolerance, converged=converged)
+
+
+def align_levels(
+    homo: float, lumo: float, reference: UPSReference, tolerance: float = _TOLERANCE, *, converged: bool
+) -> BandAlignment:
+    """`align_with_ups` of a HOMO and a LUMO (hartree).
+
+    Raises
+    ------
+    NotConvergedError
+        If they did not come from a converged ground state.
     UnavailableError
         If the reference is not against the vacuum level, to which a molecule's orbital energies refer.
     InputError
         For a tolerance that is not positive.
     """
-    if not (ground.converged or allow_unconverged):
+    if not converged:
         raise NotConvergedError(
             "the ground state did not converge, so it has no HOMO to compare",
             why="orbital energies of an unconverged density can be off by electronvolts",
@@ -48,11 +67,11 @@ def align_with_ups(
         )
     if not tolerance > 0:
         raise InputError(f"the tolerance is {tolerance}; it is a positive energy in hartree")
-    deviation = ground.homo - reference.homo
+    deviation = homo - reference.homo
     return BandAlignment(
-        homo=ground.homo,
-        lumo=ground.lumo,
-        ionization_energy=-ground.homo,
+        homo=homo,
+        lumo=lumo,
+        ionization_energy=-homo,
         reference=reference,
         deviation=deviation,
         tolerance=tolerance,

@@ -223,9 +223,8 @@ def _on_carbon(i: int, molecule: Molecule, neighbours: list[list[int]]) -> int:
         tilt = _metal_tilt(i, units, molecule, neighbours) if bound else None
         if tilt is not None and tilt < _IN_PLANE:
             return 0
-        sp2 = ratios.min() < (
-            0.95 if angle > 112 else 0.945
-        )  # in five-membered rings the angle tells nothing
+        # In five-membered rings the angle tells nothing.
+        sp2 = ratios.min() < (0.95 if angle > 112 else 0.945)
         return 1 if sp2 or (tilt is not None and tilt < _SIDEWAYS) else 2
     if len(near) == 1:
         if ratios[0] < 0.83:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from cluster_qc.errors import InputError, StorageError
+from cluster_qc.errors import InputError
 from cluster_qc.files import need_writable, replaced, write_text
-from cluster_qc.model import ExcitedStates, MeasuredSpectrum, Spectrum
+from cluster_qc.model import MeasuredSpectrum, Spectrum
 from cluster_qc.model.spectrum import LARGEST_SHIFT, WIDEST_BAND
 from cluster_qc.units import electronvolt, energy_from_nm, wavelength_nm
 from cluster_qc.workflow.figures import PICTURES
-from cluster_qc.workflow.look import load_step
+from cluster_qc.workflow.look import load_states
 from cluster_qc.workflow.references import COTTON_SOURCE, measured_cotton_signs
 from cluster_qc.workflow.summary import read_summary
 
@@ -71,9 +71,7 @@ def simulate_run_cd(
         )
     summary = read_summary(directory)
     stored = summary.get("cd") or {}
-    singlets = load_step(directory, "singlets")
-    if not isinstance(singlets, ExcitedStates):
-        raise StorageError(f"{directory}: its record of the singlets holds something else")
+    singlets = load_states(directory, "singlet")
     if uv is not None and shift_ev is not None:
         raise InputError("--shift and --absorption both give the shift", fix="leave one out")
     settings: dict[str, Any] = {

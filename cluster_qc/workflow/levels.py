@@ -17,7 +17,7 @@ from cluster_qc.provenance import versions
 from cluster_qc.store import load, record_path
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.lock import folder_lock
-from cluster_qc.workflow.look import load_step, rewrite_page
+from cluster_qc.workflow.look import load_ground, rewrite_page
 from cluster_qc.workflow.progress import DONE, NOT_CONVERGED, Monitor, monitor
 from cluster_qc.workflow.references import measured_homo
 from cluster_qc.workflow.steps import Steps
@@ -107,16 +107,15 @@ def ground_of(directory: Path) -> GroundState:
         If there is none, or more than one and no summary that says which is meant.
     """
     if (directory / "summary.json").is_file():
-        ground = load_step(directory, "scf")
-    else:
-        records = sorted(directory.glob("scf-*")) if directory.is_dir() else []
-        if len(records) != 1:
-            raise StorageError(
-                f"{directory} has {len(records) or 'no'} ground states"
-                + (" and no summary.json that says which one is meant" if records else ""),
-                fix=f"cluster-qc run STRUCTURE -o {directory}  (it resumes where it stopped)",
-            )
-        ground = load(records[0])
+        return load_ground(directory)
+    records = sorted(directory.glob("scf-*")) if directory.is_dir() else []
+    if len(records) != 1:
+        raise StorageError(
+            f"{directory} has {len(records) or 'no'} ground states"
+            + (" and no summary.json that says which one is meant" if records else ""),
+            fix=f"cluster-qc run STRUCTURE -o {directory}  (it resumes where it stopped)",
+        )
+    ground = load(records[0])
     if not isinstance(ground, GroundState):
         raise StorageError(f"{directory}: its record of the ground state holds something else")
     return ground
@@ -262,7 +261,7 @@ def _reference(directory: Path, ground: GroundState) -> UPSReference | None:
     """The measured HOMO that the run was compared with, or that of the paper."""
     stored = _summary_or_empty(directory).get("alignment")
     if not stored:
-        return measured_homo(ground.cluster)
+        return measured_homo(ground.cluster.formula, ground.cluster.charge)
     error = stored["measured_uncertainty_ev"]
     return UPSReference(
         homo=stored["measured_homo_ev"] * electronvolt,

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from cluster_qc.errors import InputError, StorageError, UnavailableError
 from cluster_qc.files import need_writable, replaced
@@ -19,6 +19,7 @@ from cluster_qc.workflow.references import measured_homo
 from cluster_qc.workflow.summary import CURVES, read_summary, summary_errors
 
 _LISTED = 8
+_Result = TypeVar("_Result", GroundState, ExcitedStates)
 
 
 def inspect_structure(
@@ -149,31 +150,57 @@ def _series(values: list[tuple[str, float, int]]) -> str:
     )
 
 
-def load_step(directory: Path, step: str) -> GroundState | ExcitedStates:
-    """The result of a finished run's step: "scf", "singlets" or "triplets"."""
+def load_ground(directory: Path) -> GroundState:
+    """The ground state of a finished run.
+
+    Raises
+    ------
+    StorageError
+        If its record is not there, damaged, or of another kind.
+    """
+    return _load_step(directory, "scf", GroundState)
+
+
+def load_states(directory: Path, spin: Literal["singlet", "triplet"]) -> ExcitedStates:
+    """The singlets or the triplets of a finished run; errors as of `load_ground`."""
+    return _load_step(directory, f"{spin}s", ExcitedStates)
+
+
+def _load_step(directory: Path, step: str, kind: type[_Result]) -> _Result:
     records = dict(read_summary(directory).get("provenance", {}).get("records", {}))
     name = str(records.get(step, ""))
     if not name or Path(name).name != name or not (directory / name).is_dir():
         raise StorageError(
             f"{directory} has no {step}" + (f": the record {name} is not there" if name else ""),
-            fix="give its run command again; it computes what is missing",
+            why="this needs the arrays of the calculation, which a copy of its summary and figures lacks",
+            fix="use the folder in which the run was made, or give its run command again: it computes what is missing",
         )
-    return load(directory / name)
+    result = load(directory / name)
+    if not isinstance(result, kind):
+        raise StorageError(
+            f"{directory / name} holds no {step}", fix="give the run command with another folder (-o)"
+        )
+    return result
 
 
 def align_run(
     directory: Path, homo_ev: float | None = None, measured: UPSReference | None = None
 ) -> dict[str, Any]:
-    """The alignment of a finished run, with the given HOMO (eV, or measured), or that of the job or the paper."""
-    from cluster_qc.analysis.alignment import align_with_ups, alignment_summary
+    """The alignment of a finished run, with the given HOMO (eV, or measured), or that of the job or the paper.
 
-    stored = read_summary(directory).get("alignment")
+    Raises
+    ------
+    InputError
+        If there is no measured HOMO, or it cannot be one.
+    NotConvergedError
+        If the ground state did not converge.
+    """
+    from cluster_qc.analysis.alignment import align_levels, alignment_summary
+
+    summary = read_summary(directory)
+    stored = summary.get("alignment")
     if homo_ev is None and measured is None and stored is not None:
         return dict(stored)
-    ground = load_step(directory, "scf")
-    if not isinstance(ground, GroundState):
-        raise StorageError(f"{directory}: its record of the ground state holds something else")
-    reference = measured or measured_homo(ground.cluster)
     if homo_ev is not None:
         if not DEEPEST_HOMO < homo_ev * electronvolt < 0:
             raise InputError(
@@ -181,14 +208,20 @@ def align_run(
                 why=f"against the vacuum level it lies between {DEEPEST_HOMO / electronvolt:g} and 0 eV",
                 fix="e.g. --homo -6.0",
             )
-        reference = UPSReference(homo=homo_ev * electronvolt, source="given by the user")
-    if reference is None:
-        raise UnavailableError(
-            f"no measured HOMO is known for {ground.cluster.formula}",
-            why="there is nothing to compare the computed one with",
-            fix="give it against the vacuum level, e.g. --homo -6.0, or a spectrum with --ups FILE",
-        )
-    return alignment_summary(align_with_ups(ground, reference))
+        measured = UPSReference(homo=homo_ev * electronvolt, source="given by the user")
+    with summary_errors(directory):
+        structure = summary["structure"]
+        reference = measured or measured_homo(structure["formula"], structure["charge"])
+        if reference is None:
+            raise UnavailableError(
+                f"no measured HOMO is known for {structure['formula']}",
+                why="there is nothing to compare the computed one with",
+                fix="give it against the vacuum level, e.g. --homo -6.0, or a spectrum with --ups FILE",
+            )
+        levels = summary["levels"]
+        homo, lumo = (levels[key] * electronvolt for key in ("homo_ev", "lumo_ev"))
+        converged = bool(levels["scf_converged"])
+        return alignment_summary(align_levels(homo, lumo, reference, converged=converged))
 
 
 def alignment_text(alignment: dict[str, Any]) -> str:
@@ -251,11 +284,13 @@ def _surfaces(directory: Path, summary: dict[str, Any]) -> dict[str, Any]:
     if not path.is_file() and "scf" in records and (directory / str(records["scf"])).is_dir():
         from cluster_qc.drivers.nto import natural_transition_orbitals
 
-        ground = load_step(directory, "scf")
-        if not isinstance(ground, GroundState):
-            raise StorageError(f"{directory}: its record of the ground state holds something else")
-        kinds = [load_step(directory, kind) for kind in ("singlets", "triplets") if kind in records]
-        lowest = [natural_transition_orbitals(kind[0]) for kind in kinds if isinstance(kind, ExcitedStates)]
+        ground = load_ground(directory)
+        spins: tuple[Literal["singlet", "triplet"], ...] = ("singlet", "triplet")
+        lowest = [
+            natural_transition_orbitals(load_states(directory, spin)[0])
+            for spin in spins
+            if f"{spin}s" in records
+        ]
         with suppress(UnavailableError), replaced(path) as temporary:  # the page says that there are none
             write_surfaces(temporary, ground, leading_orbitals(ground, {nto.label: nto for nto in lowest}))
     return read_surfaces(directory)

@@ -10,19 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from cluster_qc.errors import InputError, StorageError
+from cluster_qc.errors import InputError
 from cluster_qc.files import need_writable, replaced
 from cluster_qc.model import (
     Cluster,
     Excitation,
-    ExcitedStates,
     GroundState,
     NaturalTransitionOrbitals,
     Volume,
 )
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import electronvolt
-from cluster_qc.workflow.look import load_step
+from cluster_qc.workflow.look import load_ground, load_states
 
 FORMATS = ("png", "svg", "pdf", "cube", "molden")
 DEFAULT_FORMATS = ("png", "cube", "molden")
@@ -176,9 +175,7 @@ def select_orbitals(
 
 
 def _frontier(directory: Path) -> tuple[GroundState, list[Selected]]:
-    ground = load_step(directory, "scf")
-    if not isinstance(ground, GroundState):
-        raise StorageError(f"{directory}: its record of the ground state holds something else")
+    ground = load_ground(directory)
     mark = "" if ground.converged else ", NOT converged"
     found = []
     for name, index, energy, occupation in (
@@ -201,9 +198,7 @@ def find_state(directory: Path, state: str) -> Excitation:
     match = re.fullmatch(r"([ST])([1-9]\d{0,3})", state.upper())
     if match is None:
         raise InputError(f"the state is {state!r}", fix="give S1, S2, ..., T1, ...")
-    states = load_step(directory, "singlets" if match.group(1) == "S" else "triplets")
-    if not isinstance(states, ExcitedStates):
-        raise StorageError(f"{directory}: its record of the states holds something else")
+    states = load_states(directory, "singlet" if match.group(1) == "S" else "triplet")
     number = int(match.group(2))
     if number > len(states):
         raise InputError(

@@ -18,9 +18,9 @@ FILM_COTTON_SIGNS_R = ((265.0, 1), (299.0, -1), (351.0, 1))
 """CD of the R enantiomer's film: wavelength in nm and sign; the S enantiomer shows the mirror image."""
 
 
-def measured_homo(cluster: Cluster) -> UPSReference | None:
+def measured_homo(formula: str, charge: int) -> UPSReference | None:
     """The measured HOMO of Cu2Au2(BTT)4, None for any other molecule."""
-    if cluster.formula != _FORMULA or cluster.charge:
+    if formula != _FORMULA or charge:
         return None
     return UPSReference(homo=-6.0 * electronvolt, source=_SOURCE)
 

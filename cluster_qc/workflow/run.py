@@ -190,7 +190,11 @@ def conclude(
     cluster = ground.cluster
     report(None, "levels, shares and natural transition orbitals")
     cip = cip_of(cluster)
-    alignment = align(ground, job.experiment or measured_homo(cluster)) if ground.converged else None
+    alignment = (
+        align(ground, job.experiment or measured_homo(cluster.formula, cluster.charge))
+        if ground.converged
+        else None
+    )
     digest = job_hash(job, ground)
     figures = Figures(job.directory / "figures", digest, report, steps.force, formats)
     content: dict[str, Any] = {
