@@ -14,7 +14,8 @@ from cluster_qc.files import remove_unfinished, storage_errors, write_text
 from cluster_qc.hashing import ground_hash, input_hash
 from cluster_qc.model import ChargeStates, DFTMethod, GroundState, Tuning, UPSReference, ion_of
 from cluster_qc.provenance import versions
-from cluster_qc.store import load, record_path
+from cluster_qc.records import record_path
+from cluster_qc.store import load
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.lock import folder_lock
 from cluster_qc.workflow.look import load_ground, rewrite_page

@@ -16,6 +16,7 @@ from cluster_qc.files import storage_errors
 from cluster_qc.hashing import ground_hash, states_hash
 from cluster_qc.model import Cluster, DFTMethod, ExcitedStates, GroundState, Record, TDDFTMethod
 from cluster_qc.provenance import peak_memory_gib
+from cluster_qc.records import record_path, refuse_newer
 from cluster_qc.workflow.progress import Monitor
 
 SCRATCH = ".scratch"
@@ -44,7 +45,7 @@ class Steps:
         self, cluster: Cluster, method: DFTMethod, *, step: str = "scf", guess: GroundState | None = None
     ) -> GroundState:
         """The ground state; `step` is its name in the log and the timings, `guess` where it starts from."""
-        path = store.record_path(self.folder, "scf", ground_hash(cluster, method))
+        path = record_path(self.folder, "scf", ground_hash(cluster, method))
         if not self.force and (found := store.find_ground(self.folder, cluster, method)):
             self._reused(step, *found, path)
             return found[0]
@@ -65,7 +66,7 @@ class Steps:
         """The singlets or the triplets."""
         step = f"{method.spin}s"
         digest = states_hash(ground_hash(ground.cluster, ground.method), method)
-        path = store.record_path(self.folder, step, digest)
+        path = record_path(self.folder, step, digest)
         if not self.force and (found := store.find_states(self.folder, ground, method)):
             self._reused(step, *found, path)
             return found[0]
@@ -117,7 +118,7 @@ class Steps:
         return self.scratch / f"cluster-qc-{owner}"
 
     def _begin(self, step: str, path: Path) -> tuple[Path, float]:
-        store.refuse_newer(path)
+        refuse_newer(path)
         checkpoint = self._checkpoint(path)
         if self.force:
             checkpoint.unlink(missing_ok=True)
@@ -152,8 +153,8 @@ class Steps:
 def something_to_compute(folder: Path, cluster: Cluster, method: DFTMethod, *states: TDDFTMethod) -> bool:
     """Whether a record of the ground state or of the excited states is missing in the folder."""
     ground = ground_hash(cluster, method)
-    paths = [store.record_path(folder, "scf", ground)]
-    paths += [store.record_path(folder, f"{m.spin}s", states_hash(ground, m)) for m in states]
+    paths = [record_path(folder, "scf", ground)]
+    paths += [record_path(folder, f"{m.spin}s", states_hash(ground, m)) for m in states]
     return not all(path.exists() for path in paths)
 
 

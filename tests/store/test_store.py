@@ -14,6 +14,7 @@ from cluster_qc import files, store
 from cluster_qc.errors import InputError, StorageError
 from cluster_qc.hashing import ground_hash, states_hash
 from cluster_qc.model import Cluster, DFTMethod, Fragment, TDDFTMethod
+from cluster_qc.records import record_path
 
 
 def same(first, second):
@@ -185,7 +186,7 @@ def test_newer_schema_is_refused_as_such(ground, tmp_path):
 def test_renamed_folder_is_not_taken_for_another_input(ground, tmp_path):
     path = store.put(tmp_path, ground)
     other = dataclasses.replace(ground.method, grid_level=5)
-    path.rename(store.record_path(tmp_path, "scf", ground_hash(ground.cluster, other)))
+    path.rename(record_path(tmp_path, "scf", ground_hash(ground.cluster, other)))
     with pytest.raises(StorageError, match="another input"):
         store.find_ground(tmp_path, ground.cluster, other)
 
