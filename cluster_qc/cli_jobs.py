@@ -64,7 +64,9 @@ def _options_of_run(context: typer.Context) -> dict[str, Any]:
     """The rest of the command line, as `run` would read it."""
     assert context.parent is not None
     commands: Any = context.parent.command
-    options: dict[str, Any] = commands.commands["run"].make_context("sbatch", list(context.args)).params
+    options: dict[str, Any] = (
+        commands.commands["run"].make_context(context.command_path, list(context.args)).params
+    )
     return options
 
 

@@ -101,7 +101,7 @@ def build(
         directory=output, charge=charge, disorder=disorder or "major", block=block, quiet=quiet,
     )  # fmt: skip
     print(candidates_text(candidates))
-    print(f"\nwritten: {output / 'candidates.json'}")
+    print(f"\nwritten: {output / 'candidates.json'}, and these files beside it")
     if not all(candidate.converged for candidate in candidates if candidate.energy is not None):
         print("not converged: see the table; the geometries marked are not minima", file=sys.stderr)
         raise typer.Exit(1)

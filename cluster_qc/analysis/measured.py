@@ -337,10 +337,13 @@ def _labelled_names(header: Sequence[str], width: int) -> tuple[str, ...]:
 def _names(header: Sequence[str], delimiter: str | None, width: int) -> tuple[str, ...]:
     """Names from the last header lines with one field a column; a commented header counts too."""
     names = [""] * width
-    found = False
+    found = names_commented = False
     for line in reversed(header):
         if line.startswith("[") or "=" in line:  # sections and settings
             continue
+        commented = line.startswith(("#", "%", "!", "/"))
+        if found and commented != names_commented:  # remarks above the names
+            break
         line = line.lstrip("#%!/ '")
         fields = _fields(line, delimiter)
         if len(fields) != width and delimiter is None:  # "Energy (eV)  counts": blanks inside the names
@@ -349,6 +352,6 @@ def _names(header: Sequence[str], delimiter: str | None, width: int) -> tuple[st
             if found:
                 break
             continue
-        found = True
+        found, names_commented = True, commented
         names = [f"{field} {name}".strip() for field, name in zip(fields, names, strict=True)]
     return tuple(name.lower().replace("_", " ") for name in names)

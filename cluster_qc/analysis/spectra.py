@@ -12,7 +12,8 @@ from scipy.signal import find_peaks
 
 from cluster_qc.analysis.broadening import Shape, broaden, delta_epsilon, epsilon
 from cluster_qc.analysis.rotatory import Gauge, oscillator_strengths, rotatory_strengths
-from cluster_qc.errors import InputError, StorageError
+from cluster_qc.errors import InputError
+from cluster_qc.files import storage_errors
 from cluster_qc.model import ExcitedStates, Spectrum
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.model.spectrum import LARGEST_SHIFT, WIDEST_BAND
@@ -227,23 +228,14 @@ def write_spectrum_csv(spectrum: Spectrum, path: str | Path) -> None:
         f"shift {spectrum.shift / electronvolt:+.4f} eV, {spectrum.gauge} gauge",
         *spectrum.remarks,
     ]
-    try:
-        with open(path, "w", encoding="utf-8", newline="") as stream:
-            stream.writelines(f"# {' '.join(note.split())}\n" for note in notes)
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["energy_ev", "wavelength_nm", *columns])
-            for energy, *values in table:
-                writer.writerow(
-                    [
-                        f"{energy / electronvolt:.6f}",
-                        f"{wavelength_nm(energy):.4f}",
-                        *(f"{v:.8g}" for v in values),
-                    ]
-                )
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror}", fix="check the folder and the free space"
-        ) from error
+    with storage_errors(path), open(path, "w", encoding="utf-8", newline="") as stream:
+        stream.writelines(f"# {' '.join(note.split())}\n" for note in notes)
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["energy_ev", "wavelength_nm", *columns])
+        writer.writerows(
+            [f"{energy / electronvolt:.6f}", f"{wavelength_nm(energy):.4f}", *(f"{v:.8g}" for v in values)]
+            for energy, *values in table
+        )
 
 
 def stick_strengths_in_display_units(spectrum: Spectrum) -> FloatArray:

@@ -14,6 +14,9 @@ from cluster_qc.model.arrays import FloatArray, frozen
 from cluster_qc.model.elements import atomic_number
 from cluster_qc.units import angstrom
 
+_CLOSEST = 0.6 * angstrom
+"""H2 has 0.74 angstrom; a C-H bond whose length in angstrom was taken for bohr has 0.58."""
+
 
 @dataclass(frozen=True)
 class Fragment:
@@ -31,7 +34,7 @@ class Cluster:
     Raises
     ------
     InputError
-        For an unknown element, two atoms closer than 0.3 angstrom, an impossible multiplicity for the number of
+        For an unknown element, two atoms closer than 0.6 angstrom, an impossible multiplicity for the number of
         electrons, or fragments that overlap or name atoms that do not exist.
     """
 
@@ -78,12 +81,12 @@ class Cluster:
         delta = np.linalg.norm(self.coords[:, None] - self.coords[None], axis=-1)
         delta[np.diag_indices(self.natom)] = math.inf
         i, j = np.unravel_index(int(delta.argmin()), delta.shape)
-        if delta[i, j] < 0.3 * angstrom:
+        if delta[i, j] < _CLOSEST:
             raise InputError(
                 f"atoms {i + 1} ({self.symbols[i]}) and {j + 1} ({self.symbols[j]}) are "
                 f"{delta[i, j] / angstrom:.3f} angstrom apart",
-                why="no two nuclei are this close; a disordered site may have been counted twice",
-                fix="check the units (angstrom in files) and the disorder choice",
+                why="no two nuclei are this close; angstrom were taken for bohr, or a disordered site counted twice",
+                fix="check the unit (angstrom in files; positions * angstrom in Python) and the disorder choice",
             )
 
     def _check_fragments(self) -> None:

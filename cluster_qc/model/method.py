@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from cluster_qc.errors import InputError
 from cluster_qc.units import electronvolt
@@ -20,15 +21,15 @@ class DFTMethod:
     Raises
     ------
     InputError
-        For a threshold, cycle number or grid level out of range. Names of functionals, basis sets and ECPs are
-        checked against the molecule when the calculation starts, before anything expensive.
+        For a value of another type, or a threshold, cycle number or grid level out of range. Names of functionals,
+        basis sets and ECPs are checked against the molecule when the calculation starts, before anything expensive.
     """
 
     functional: str
     """libxc/PySCF name, e.g. "pbe0", "cam-b3lyp"; "hf" for Hartree-Fock."""
     basis: str = "def2-svp"
     basis_overrides: tuple[tuple[str, str], ...] = ()
-    """(element, basis) pairs, e.g. (("Au", "def2-tzvp"), ("S", "def2-tzvp"))."""
+    """(element, basis) pairs, e.g. (("Au", "def2-tzvp"), ("S", "def2-tzvp")), or a dict; kept in alphabetical order."""
     ecp: str | None = "auto"
     """Effective core potential: "auto" takes the one that belongs to the basis set (none for light elements),
     None asks for all electrons, a name asks for that ECP on every element that has it."""
@@ -49,6 +50,26 @@ class DFTMethod:
     max_cycle: int = 100
 
     def __post_init__(self) -> None:
+        for name in ("functional", "basis", "ecp", "auxiliary_basis"):
+            value = getattr(self, name)
+            if not isinstance(value, str) and not (name == "ecp" and value is None):
+                raise InputError(
+                    f"{name} is {value!r}",
+                    why="it is one name, for all elements",
+                    fix='e.g. basis="def2-svp"; other basis sets by element: basis_overrides={"Au": "def2-tzvp"}',
+                )
+        try:
+            pairs = dict(self.basis_overrides)
+            named = all(isinstance(text, str) for pair in pairs.items() for text in pair)
+        except (TypeError, ValueError):
+            named = False
+        if not named:
+            raise InputError(
+                f"basis_overrides is {self.basis_overrides!r}",
+                why="it holds pairs of an element and the name of a basis set",
+                fix='e.g. (("Au", "def2-tzvp"),)',
+            )
+        object.__setattr__(self, "basis_overrides", tuple(sorted(pairs.items())))
         if not self.functional.strip():
             raise InputError("the functional has no name", fix='give one, e.g. functional = "pbe0"')
         if self.omega is not None and not 0.01 <= self.omega <= 2:
@@ -58,12 +79,12 @@ class DFTMethod:
                 f"the permittivity is {self.permittivity}; it is relative to vacuum, so 1 or more",
                 fix="give that of the film, about 3 for an organic one, or leave it away for vacuum",
             )
-        if not 0 <= self.grid_level <= 9:
-            raise InputError(f"grid_level is {self.grid_level}; it runs from 0 to 9")
+        if self.dispersion not in (None, "d3bj", "d4"):
+            raise InputError(f"dispersion is {self.dispersion!r}; it is 'd3bj', 'd4' or None")
+        _whole(self, "grid_level", 0, 9)
         if not 0 < self.conv_tol < 1e-3:
             raise InputError(f"conv_tol is {self.conv_tol}; it is an energy in hartree below 1e-3")
-        if self.max_cycle < 1:
-            raise InputError(f"max_cycle is {self.max_cycle}; at least 1 is needed")
+        _whole(self, "max_cycle", 1)
 
 
 @dataclass(frozen=True)
@@ -113,10 +134,10 @@ class TDDFTMethod:
                 why=f"it is an excitation energy between 0 and {WIDEST_WINDOW / electronvolt:.1f} eV, in hartree",
                 fix="give hartree, e.g. 5.5 * electronvolt",
             )
-        if self.nstates is not None and self.nstates < 1:
-            raise InputError(
-                f"nstates is {self.nstates}", why="at least one state is needed", fix="give 1 or more"
-            )
+        if self.nstates is not None:
+            _whole(self, "nstates", 1)
+        if self.grid_level is not None:
+            _whole(self, "grid_level", 0, 9)
         if self.spin not in ("singlet", "triplet"):
             raise InputError(f"spin is {self.spin!r}; it is 'singlet' or 'triplet'")
         if self.route not in ("fast", "reference"):
@@ -125,5 +146,20 @@ class TDDFTMethod:
             raise InputError(f"tolerance is {self.tolerance}; it is a residual in hartree between 0 and 0.1")
         if not 0 < self.exchange_rank <= 1:
             raise InputError(f"exchange_rank is {self.exchange_rank}; it is a share between 0 and 1")
-        if self.max_cycle < 1:
-            raise InputError(f"max_cycle is {self.max_cycle}; at least 1 is needed")
+        _whole(self, "max_cycle", 1)
+
+
+def _whole(method: DFTMethod | TDDFTMethod, name: str, least: int, most: int | None = None) -> None:
+    """Refuse a setting that is no whole number in its range."""
+    value: Any = getattr(method, name)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or (most is not None and number > most):
+        raise InputError(
+            f"{name} is {value!r}",
+            why="it is a whole number",
+            fix=f"give {least} or more" if most is None else f"give {least} to {most}",
+        )
+    object.__setattr__(method, name, number)  # of NumPy's integers, that of Python

@@ -76,7 +76,11 @@ def find_sites(cluster: Cluster) -> tuple[list[Site], list[int]]:
         )  # fmt: skip
         where = f"the ligand of atoms {ligand[0] + 1} to {ligand[-1] + 1} of {cluster.name}"
         if not donors:
-            raise InputError(f"{where} binds no metal", fix="give a core without solvent and counter-ions")
+            raise InputError(
+                f"{where} binds no metal",
+                why="the core is a whole cluster whose ligands are replaced",
+                fix="give one without solvent and counter-ions",
+            )
         molecule = ligand_molecule(cluster, ligand)
         try:
             if molecule is None:
@@ -131,7 +135,7 @@ def bind(smiles: str, site: Site) -> BoundLigand:
     if not usable:
         raise InputError(
             f"{smiles} does not bind as the ligand it replaces: it has no {pattern} group"
-            + (f" that can lose {surplus} proton(s)" if surplus else ""),
+            + (f" that can lose {surplus} of its protons" if surplus else ""),
             why="the new donors go where the old ones are",
             fix="draw the free ligand with its acidic hydrogens (S=C-N-H), or mark the donors: [S:2]=C1[NH:1]CCS1",
         )
@@ -163,7 +167,7 @@ def _check_stereo(bare: Chem.Mol, smiles: str) -> None:
     ]
     if missing:
         raise InputError(
-            f"{smiles} leaves the hand of {len(missing)} stereocentre(s) open (atom {missing[0] + 1})",
+            f"{smiles} leaves the hand of a stereocentre open (atom {missing[0] + 1})",
             why="every ligand of the cluster is to be the same enantiomer",
             fix="write [C@H] or [C@@H] there",
         )

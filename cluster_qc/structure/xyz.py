@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cluster_qc.errors import InputError, StructureError
-from cluster_qc.files import read_at_most
+from cluster_qc.files import read_at_most, storage_errors
 from cluster_qc.model import Cluster
 from cluster_qc.model.elements import atomic_number, is_element
 from cluster_qc.structure.ions import with_parts
@@ -230,12 +230,8 @@ def write_xyz(cluster: Cluster, path: str | Path, comment: str | None = None) ->
 
     Raises
     ------
-    InputError
+    StorageError
         If the file cannot be written.
     """
-    try:
+    with storage_errors(path):
         Path(path).write_text(xyz_text(cluster, comment), encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror}", fix="check the folder and its permissions"
-        ) from None

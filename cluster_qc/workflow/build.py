@@ -103,7 +103,15 @@ def build_cluster(
             fix="use relax='full'",
         )
     if limit < 1:
-        raise InputError(f"{limit} conformers were asked for; at least one is needed")
+        raise InputError(
+            f"{limit} conformers were asked for", why="at least one is needed", fix="give 1 or more"
+        )
+    if not isinstance(core, Cluster):
+        raise InputError(
+            f"the core is {core!r}",
+            why="it is a whole cluster",
+            fix='give core_template("cu2au2"), or read_cif or read_xyz of a file',
+        )
     if directory is not None:
         need_writable(Path(directory), folder=True)
     starts = start_geometries(core, ligand, handedness=handedness, limit=limit, name=name)
@@ -324,7 +332,7 @@ def _write(
     """One XYZ a candidate, in the order of their energies, and candidates.json."""
     entries = []
     for rank, c in enumerate(candidates, 1):
-        file = f"{folder_name(c.cluster.name)}_{rank:02d}{f'_{c.core_handedness}' if c.core_handedness else ''}.xyz"
+        file = _file_name(c, rank)
         note = (
             f"charge={c.cluster.charge} multiplicity={c.cluster.multiplicity} {c.cluster.source}; {c.level}. "
             "A model, not a crystal structure."
@@ -361,10 +369,17 @@ def _write(
     write_text(folder / SUMMARY, json.dumps(content, indent=1) + "\n")
 
 
+def _file_name(candidate: Candidate, rank: int) -> str:
+    hand = f"_{candidate.core_handedness}" if candidate.core_handedness else ""
+    return f"{folder_name(candidate.cluster.name)}_{rank:02d}{hand}.xyz"
+
+
 def candidates_text(candidates: Sequence[Candidate]) -> str:
-    """The candidates as a table."""
-    lines = [f"{'rank':>4} {'core':>4} {'relative (eV)':>13} {'weight':>7} {'force (eV/A)':>12}  level"]
-    for rank, c in enumerate(candidates, 1):
+    """The candidates as a table, lowest first, each with its file."""
+    files = [_file_name(c, rank) for rank, c in enumerate(candidates, 1)]
+    width = max(map(len, files))
+    lines = [f"{'file':{width}} {'relative (eV)':>13} {'weight':>7} {'force (eV/A)':>12}  level"]
+    for file, c in zip(files, candidates, strict=True):
         numbers = (
             "            -       -            -"
             if c.relative_energy is None or c.weight is None or c.largest_force is None
@@ -372,5 +387,5 @@ def candidates_text(candidates: Sequence[Candidate]) -> str:
         )
         modes = "" if c.imaginary_modes is None else f", {c.imaginary_modes} imaginary modes"
         mark = "" if c.converged or c.energy is None else "  NOT converged"
-        lines.append(f"{rank:>4} {c.core_handedness or '-':>4} {numbers}  {c.level}{modes}{mark}")
+        lines.append(f"{file:{width}} {numbers}  {c.level}{modes}{mark}")
     return "\n".join(lines)

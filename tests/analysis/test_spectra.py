@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cluster_qc.analysis.broadening import line_shape, oscillator_prefactor, rotatory_prefactor_cgs
+from cluster_qc.analysis.measured import read_table
 from cluster_qc.analysis.spectra import (
     cotton_bands,
     simulate_absorption,
@@ -102,6 +103,8 @@ def test_csv_says_its_units_and_reads_back(fabricate, tmp_path):
     assert list(table[0]) == ["energy_ev", "wavelength_nm", "delta_epsilon_lmolcm"]
     values = np.array([float(row["delta_epsilon_lmolcm"]) for row in table])
     np.testing.assert_allclose(values, cd.values, rtol=1e-7)
+    stored = read_table(tmp_path / "cd.csv")
+    assert stored.names == ("energy ev", "wavelength nm", "delta epsilon lmolcm")
     with pytest.raises(StorageError):
         write_spectrum_csv(cd, tmp_path / "missing" / "cd.csv")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster_qc.errors import InputError, StructureError
+from cluster_qc.errors import InputError, StorageError, StructureError
 from cluster_qc.model import Cluster
 from cluster_qc.structure import read_xyz, write_xyz
 from cluster_qc.structure.xyz import label_warnings, stated_charge
@@ -82,7 +82,7 @@ def test_missing_directory_binary_and_wrong_charge(save, tmp_path):
         read_xyz(save("3\n\0\n"))
     with pytest.raises(InputError, match="multiplicity"):
         read_xyz(save(WATER), charge=1)
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot write"):
         write_xyz(read_xyz(save(WATER)), tmp_path / "no" / "folder.xyz")
 
 
