@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cluster_qc.errors import InputError
+from cluster_qc.files import sha256
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
 
 REVISIONS: Mapping[str, int] = {"scf": 2, "singlets": 2, "triplets": 1, "levels": 1, "trial space": 1}
@@ -68,7 +70,14 @@ def ground_hash(cluster: Cluster, method: DFTMethod) -> str:
         "charge": cluster.charge,
         "multiplicity": cluster.multiplicity,
     }
-    return input_hash("scf", {"cluster": nuclei, "method": method_input(method)})
+    return input_hash("scf", {"cluster": nuclei, "method": method_input(method), **_own_basis_sets(method)})
+
+
+def _own_basis_sets(method: DFTMethod) -> dict[str, Any]:
+    """The content of basis sets and ECPs that are files of the user; nothing if all are names that PySCF knows."""
+    names = {method.basis, method.ecp, method.auxiliary_basis, *(name for _, name in method.basis_overrides)}
+    files = {name: sha256(name) for name in names if name and Path(name).is_file()}
+    return {"files": files} if files else {}
 
 
 def states_hash(ground: str, method: TDDFTMethod) -> str:

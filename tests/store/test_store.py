@@ -101,6 +101,16 @@ def test_hash_sees_every_number(ground, singlets):
     assert len({first, *variants}) == len(variants) + 1
 
 
+def test_hash_sees_the_content_of_a_users_basis_set(cluster, tmp_path):
+    file = tmp_path / "own.nw"
+    methods = [DFTMethod("pbe0", str(file)), DFTMethod("pbe0", basis_overrides=(("H", str(file)),))]
+    hashes = []
+    for content in ("H S\n1.0 1.0\n", "H S\n2.0 1.0\n"):
+        file.write_text(content)
+        hashes += [ground_hash(cluster, method) for method in methods]
+    assert len(set(hashes)) == 4
+
+
 def test_hash_does_not_drift(cluster):
     """A change here makes every stored result of every user unusable: raise a revision on purpose only."""
     assert ground_hash(cluster, DFTMethod("pbe0"))[:8] == "50365248"
