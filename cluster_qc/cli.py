@@ -1,7 +1,8 @@
 """The command line: reads arguments, calls the library, prints. No science here.
 
 Exit codes: 0 done; 1 not converged, or `align` or `cd --experiment` disagrees; 2 bad input or a storage problem; 3 an
-error of the program itself; 130 interrupted (Ctrl-C); 143 stopped by SIGTERM or SIGUSR1.
+error of the program itself; 130 interrupted (Ctrl-C); 141 nobody reads its output any more; 143 stopped by SIGTERM or
+SIGUSR1.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import io
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -16,11 +18,18 @@ import typer
 
 from cluster_qc import cli_jobs, cli_levels, cli_spectra, cli_structures
 from cluster_qc.errors import ClusterQCError, InputError
-from cluster_qc.workflow.stop import STOPPED, Stopped, end_process, stop_on_signals
+from cluster_qc.workflow.stop import (
+    CUT_OFF,
+    INTERRUPTED,
+    STOPPED,
+    Stopped,
+    end_process,
+    open_closed_streams,
+    stop_on_signals,
+)
 
 INTERNAL_ERROR = 3
 _LEAST_MEMORY = 512 * 2**20
-INTERRUPTED = 130
 _RESUMES = "\n  fix: give the same command again; it resumes where it stopped"
 _FORCED = "\n  fix: give the same command without --force; it resumes, with what was computed anew so far"
 
@@ -205,6 +214,7 @@ def main() -> NoReturn:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
     _state["debug"] = len(arguments) < len(sys.argv) - 1
     resumes = _FORCED if "--force" in arguments else _RESUMES
+    open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold bytes that are no text
         sys.stdout.reconfigure(errors="backslashreplace")
     stop_on_signals()
@@ -223,9 +233,8 @@ def main() -> NoReturn:
         _fail(f"interrupted{resumes}", INTERRUPTED)
     except Stopped as exc:
         _fail(f"stopped by {exc}{resumes}", STOPPED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit:  # how typer ends when nobody reads the output any more
+        end_process(CUT_OFF)
     except OSError as exc:
         _fail(f"{exc.strerror or exc}" + (f": {exc.filename}" if exc.filename else ""), 2)
     except MemoryError:
@@ -251,5 +260,6 @@ def _fail(message: str, code: int) -> NoReturn:
         import traceback
 
         traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
+    with suppress(BrokenPipeError):
+        print(f"error: {message}", file=sys.stderr)
     end_process(code)
