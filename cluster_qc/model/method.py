@@ -49,6 +49,7 @@ class DFTMethod:
     conv_tol: float = 1e-8
     """SCF energy threshold in hartree."""
     max_cycle: int = 100
+    """Of plain DIIS; if it does not converge, each fallback has as many again, and second-order SCF 30."""
 
     def __post_init__(self) -> None:
         for name in ("functional", "basis", "ecp", "auxiliary_basis"):
