@@ -15,13 +15,23 @@ from cluster_qc.workflow.lock import owner_of
 from cluster_qc.workflow.status import run_status
 
 WATER = "3\n\nO 0.0 0.0 0.117\nH 0.0 0.757 -0.470\nH 0.0 -0.757 -0.470\n"
-RUN = ("water.xyz", "--preset", "quick", "--basis", "sto-3g", "--states", "2", "--no-pictures")
+JOB = """
+structure = "water.xyz"
+preset = "quick"
+method.basis = "sto-3g"
+method.conv_tol = 1e-10
+singlets.nstates = 2
+singlets.tolerance = 1e-6
+triplets.tolerance = 1e-6
+"""
+RUN = ("job.toml", "--no-pictures")
 
 
 def submit(folder, monkeypatch, **settings):
     """Submit a run of water on one core by the command line; the result of the command, and the job's number."""
     (folder / "node").mkdir(parents=True, exist_ok=True)
     (folder / "water.xyz").write_text(WATER)
+    (folder / "job.toml").write_text(JOB)
     settings = {
         "cores": 1,
         "scratch": str(folder / "node"),
@@ -85,7 +95,7 @@ def test_a_job_that_is_requeued_in_mid_run_ends_as_a_local_one(slurm, tmp_path, 
     energy, states, _ = numbers(tmp_path / "local")
     job_energy, job_states, threads = numbers(results)
     assert threads == 1  # of the allocation
-    assert job_energy == pytest.approx(energy, abs=1e-6)  # conv_tol of the quick preset
+    assert job_energy == pytest.approx(energy, abs=1e-9)
     assert job_states == pytest.approx(states, abs=1e-4)  # eV; the solver's errors are smaller
     assert list((tmp_path / "node").iterdir()) == []
 
