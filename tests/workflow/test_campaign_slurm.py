@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from cluster_qc.store import load as load_record
 from cluster_qc.workflow.campaign.results import campaign_statuses
 from cluster_qc.workflow.lock import owner_of
 from cluster_qc.workflow.slurm import batch_name
+from cluster_qc.workflow.status import run_status
 
 H2 = "2\n\nH 0 0 0\nH 0 0 0.74\n"
 THREE = """
@@ -25,7 +27,11 @@ singlets.nstates = 1
 triplets.nstates = 1
 """
 SIX = THREE + '[vary]\n"method.basis" = ["sto-3g", "3-21g"]\n'
+TWENTY = SIX.replace('"pbe0"', '"pbe0", "b3lyp", "blyp"').replace('"3-21g"', '"3-21g", "6-31g", "6-311g"')
+# Twenty jobs as asked for; a few of them do the same in a minute.
+slow = [pytest.mark.slow, pytest.mark.timeout(3600)]
 NOTICED_S = 60  # how soon a job that someone cancelled is told
+AWAY_S = 30
 WATCHDOG_S = 120  # how soon a driver ends that can no longer ask Slurm
 
 
@@ -53,6 +59,16 @@ def start(folder, *options):
 
 def records(folder):
     return sorted((folder / "out").glob("*/task-*.json"))
+
+
+def torn(folder):
+    """Files that are not whole, and temporary ones that were left."""
+    found = list(folder.glob("out/**/.unfinished*"))
+    for path in folder.glob("out/*/*/record.json"):
+        load_record(path.parent)  # checks both files against their sums
+    for path in [*folder.glob("out/*/task-*.json"), *folder.glob("out/*/summary.json")]:
+        json.loads(path.read_text())
+    return found
 
 
 def states(folder):
@@ -109,11 +125,16 @@ def processes_of_jobs(slurm):
     return found
 
 
-def test_a_queue_outlives_its_driver_and_a_cancelled_job_is_started_once_more(slurm, folder):
+@pytest.mark.parametrize(
+    ("text", "number", "kill_at"), [(SIX, 6, 2), pytest.param(TWENTY, 20, 7, marks=slow)]
+)
+def test_a_queue_outlives_its_driver_and_a_cancelled_job_is_started_once_more(
+    slurm, folder, text, number, kill_at
+):
     """The driver is killed, the jobs stay and are found again; one is cancelled; all end, the others started once."""
-    (folder / "campaign.toml").write_text(SIX)
+    (folder / "campaign.toml").write_text(text)
     driver = start(folder)
-    slurm.wait_until(lambda: len(records(folder)) >= 2, "two records")
+    slurm.wait_until(lambda: len(records(folder)) >= kill_at, f"{kill_at} records")
     driver.kill()
     driver.communicate()
     waiting = in_queue(slurm)
@@ -133,9 +154,9 @@ def test_a_queue_outlives_its_driver_and_a_cancelled_job_is_started_once_more(sl
     output, told = second.communicate()
     assert second.returncode == 0, told
     assert "started once more" in told
-    assert "6 done" in output
+    assert f"{number} done" in output
     begun = starts(folder)
-    assert len(begun) == 6
+    assert len(begun) == number
     assert begun.pop(victim) == (2, 1)
     assert begun == dict.fromkeys(begun, (1, 1))
     assert not in_queue(slurm)
@@ -147,9 +168,13 @@ def test_a_queue_outlives_its_driver_and_a_cancelled_job_is_started_once_more(sl
     assert energies(folder)[name] == pytest.approx(plain, abs=1e-9)
 
 
-def test_when_all_is_cancelled_only_the_missing_jobs_run_again(slurm, folder):
+@pytest.mark.parametrize(
+    ("text", "number", "kill_at"), [(THREE, 3, 1), pytest.param(TWENTY, 20, 7, marks=slow)]
+)
+def test_when_all_is_cancelled_only_the_missing_jobs_run_again(slurm, folder, text, number, kill_at):
+    (folder / "campaign.toml").write_text(text)
     driver = start(folder)
-    slurm.wait_until(lambda: records(folder), "a record")
+    slurm.wait_until(lambda: len(records(folder)) >= kill_at, f"{kill_at} records")
     driver.kill()
     driver.communicate()
     slurm.call("scancel", "--user=root")
@@ -158,6 +183,7 @@ def test_when_all_is_cancelled_only_the_missing_jobs_run_again(slurm, folder):
     found = states(folder)
     assert [found[path.parent.name] for path in finished] == ["done"] * len(finished)
     assert {state for state in found.values() if state != "done"} == {"lost"}
+    before = sum(times for times, _ in starts(folder).values())
     again = start(folder)
     _, told = again.communicate()
     assert again.returncode == 0, told
@@ -165,6 +191,7 @@ def test_when_all_is_cancelled_only_the_missing_jobs_run_again(slurm, folder):
     assert {path: path.stat().st_ino for path in finished} == finished
     begun = starts(folder)
     assert {begun[path.parent.name] for path in finished} == {(1, 1)}
+    assert sum(times for times, _ in begun.values()) - before == number - len(finished)
     assert all(ended for _, ended in begun.values())
 
 
@@ -206,6 +233,7 @@ def test_a_driver_ends_when_the_controller_is_away_and_the_next_one_goes_on(slur
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_job_whose_node_dies_is_queued_again_and_ends(slurm, folder):
+    (folder / "campaign.toml").write_text(TWENTY)
     driver = start(folder)
     halted_run(slurm, folder)
     slurm.stop("slurmd", signal.SIGKILL)
@@ -213,7 +241,56 @@ def test_a_job_whose_node_dies_is_queued_again_and_ends(slurm, folder):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     slurm.wait_until(lambda: not processes_of_jobs(slurm), "the end of the node's processes")
+    time.sleep(AWAY_S)
     slurm.start_node()
     _, told = driver.communicate()
     assert driver.returncode == 0, told
-    assert set(states(folder).values()) == {"done"}
+    assert list(states(folder).values()) == ["done"] * 20
+    assert torn(folder) == []
+
+
+def test_one_job_local_in_a_campaign_and_in_a_plain_script(slurm, folder):
+    """Three ways, one result; and a job that Slurm queues again after its end runs nothing."""
+    (folder / "campaign.toml").write_text(THREE.replace('"hf", "pbe", "pbe0"', '"hf"'))
+    driver = start(folder)
+    name = "h2_hf"
+    results = folder / "out" / name
+    (number,) = slurm.wait_until(
+        lambda: slurm.call("squeue", "-h", "-o", "%i", "--name", batch_name(name, results)).split(), "the job"
+    )
+    _, told = driver.communicate()
+    assert driver.returncode == 0, told
+
+    command = [sys.executable, "-m", "cluster_qc"]
+    local = ["campaign", "campaign.toml", "-o", "local", "--quiet"]
+    plain = [
+        "sbatch",
+        str(results / "job.toml"),
+        "-o",
+        "plain",
+        "--no-pictures",
+        "--submit",
+        "--site",
+        "site.toml",
+    ]
+    for arguments in (local, plain):
+        done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    slurm.call("scontrol", "requeue", number)
+    slurm.wait_until(lambda: run_status(folder / "plain").state == "done", "the plain job")
+
+    def ended_again():
+        shown = slurm.call("scontrol", "show", "job", number)
+        return "Restarts=1" in shown and "JobState=COMPLETED" in shown
+
+    slurm.wait_until(ended_again, "the end of the job that was queued again")
+    assert starts(folder)[name] == (1, 1)
+    assert [path.name[-8:] for path in records(folder)] == ["001.json"]
+    results = [folder / "local" / name, results, folder / "plain"]
+    first, *others = (json.loads((path / "summary.json").read_text()) for path in results)
+    for other in others:
+        for key in ("homo_ev", "lumo_ev", "total_energy_hartree"):
+            assert other["levels"][key] == pytest.approx(first["levels"][key], abs=1e-9)
+        for kind in ("singlets", "triplets"):
+            energies = [[row["energy_ev"] for row in summary[kind]] for summary in (first, other)]
+            assert energies[1] == pytest.approx(energies[0], abs=1e-9)
