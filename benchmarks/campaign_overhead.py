@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cluster_qc.provenance import cpu_model, peak_memory_gib, versions
 from cluster_qc.workflow.campaign import driver
-from cluster_qc.workflow.campaign.expand import Campaign, Task
+from cluster_qc.workflow.campaign.plan import Campaign, Task
 
 RESULT = Path(__file__).parents[1] / "examples" / "results" / "cu2au2_tfa_quick" / "summary.json"
 WATER = "3\n\nO 0.0 0.0 0.117\nH 0.0 0.757 -0.470\nH 0.0 -0.757 -0.470\n"

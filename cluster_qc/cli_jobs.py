@@ -20,7 +20,9 @@ def sbatch(
         Path | None,
         typer.Option(metavar="SITE.toml", help="Partition, account, scratch disk, modules of the cluster."),
     ] = None,
-    cores: Annotated[int | None, typer.Option(min=1, metavar="N", help="Default: as the site says.")] = None,
+    cores: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Default: the site's, else 8.")
+    ] = None,
     gpu: Annotated[bool, typer.Option("--gpu", help="Ask for a graphics card.")] = False,
 ) -> None:
     """Write a Slurm script for a run: cluster-qc sbatch STRUCTURE|JOB.toml, with any option of `run`.
@@ -94,6 +96,9 @@ def campaign(
         ),
     ] = None,
     site: Annotated[Path | None, typer.Option(metavar="SITE.toml", help="As for sbatch.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out jobs that cannot be computed; they are told.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Run many jobs, on this machine or by Slurm; the same command again goes on where it stopped.
@@ -101,7 +106,8 @@ def campaign(
     Each job is an ordinary run in its own folder DIR/<name>/; DIR/campaign.csv and DIR/campaign.db gather the results.
     """
     from cluster_qc.workflow.campaign.driver import drive
-    from cluster_qc.workflow.campaign.expand import expand, plan_text
+    from cluster_qc.workflow.campaign.expand import expand
+    from cluster_qc.workflow.campaign.plan import plan_text
     from cluster_qc.workflow.slurm import read_site
 
     if on not in ("local", "slurm"):
@@ -110,7 +116,9 @@ def campaign(
         raise InputError("--site belongs to --on slurm", fix="leave it out, or give --on slurm")
     directory = output or Path(source.stem)
     where: Any = on
-    jobs = expand(source, directory, on=where, workers=workers, site=read_site(site), planning=plan)
+    jobs = expand(
+        source, directory, on=where, workers=workers, site=read_site(site), planning=plan, skip_bad=skip_bad
+    )
     if plan or not quiet:
         print(plan_text(jobs))
     if not plan:
@@ -126,7 +134,7 @@ def retry(
 ) -> None:
     """Run failed jobs of a campaign again, where and as the campaign ran; then what is not done yet."""
     from cluster_qc.workflow.campaign.driver import drive
-    from cluster_qc.workflow.campaign.expand import load
+    from cluster_qc.workflow.campaign.plan import load
 
     if not failed:
         raise InputError(
@@ -156,7 +164,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Tell of each run whether it is done, running, interrupted or failed, in which step, and the time of each step."""
-    from cluster_qc.workflow.campaign.expand import CAMPAIGN
+    from cluster_qc.workflow.campaign.plan import CAMPAIGN
     from cluster_qc.workflow.status import run_statuses, status_json, status_text
 
     if (directory / CAMPAIGN).is_file():

@@ -85,7 +85,8 @@ class PlainMonitor:
 
     def _print(self, line: str) -> None:
         if not self._quiet:
-            print(f"[{_clock(time.monotonic() - self._start)}] {line}", file=sys.stderr, flush=True)
+            with suppress(OSError):  # nobody listens any more; the work goes on
+                print(f"[{_clock(time.monotonic() - self._start)}] {line}", file=sys.stderr, flush=True)
 
 
 class BarMonitor:
@@ -176,6 +177,11 @@ def _ending(exc: BaseException) -> str:
         return "interrupted"
     kind = "" if isinstance(exc, ClusterQCError) else f"{type(exc).__name__}: "
     return f"{FAILED}{kind}{'; '.join(line.strip() for line in str(exc).splitlines())}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 job, 2 jobs."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _clock(seconds: float) -> str:

@@ -20,6 +20,7 @@ from cluster_qc.errors import InputError, ResourceError
 from cluster_qc.files import need_writable, write_text
 from cluster_qc.model import Cluster
 from cluster_qc.workflow.job import Job
+from cluster_qc.workflow.progress import counted
 from cluster_qc.workflow.run import check, donor_elements, read_structure
 from cluster_qc.workflow.toml_input import Section, read_toml
 
@@ -33,6 +34,7 @@ _MIB = 2**20
 _TIME_MARGIN = 3
 _SHORTEST_S = 1800
 _ANSWER_S = 60.0
+_SUBMIT_S = 300.0  # sbatch tries again for two minutes by itself when the queue is full
 _COMMAND = "<the engine's command>"
 
 
@@ -130,7 +132,7 @@ class BatchJob:
 
     def __str__(self) -> str:
         """One line for a terminal."""
-        return f"{self.cores} cores, {self.memory_gib:.1f} GiB of memory, {self.hours:.1f} h"
+        return f"{counted(self.cores, 'core')}, {self.memory_gib:.1f} GiB of memory, {self.hours:.1f} h"
 
 
 def write_batch_job(
@@ -184,7 +186,7 @@ def plan_of(job: Job) -> tuple[Cluster, Plan]:
     return cluster, batch_plan(cluster, method, job.triplets, job.singlets)
 
 
-def engine_script(name: str, folder: Path, record: Path, site: Site, plan: Plan) -> str:
+def engine_script(name: str, folder: Path, record: Path, site: Site, plan: Plan, pythonpath: str) -> str:
     """The batch script of one job of a campaign, a template that the engine puts its command into.
 
     Parameters
@@ -195,9 +197,12 @@ def engine_script(name: str, folder: Path, record: Path, site: Site, plan: Plan)
         What the job leaves behind when it has ended; one that is queued again afterwards ends at once.
     site, plan
         As for `write_batch_job`.
+    pythonpath
+        PYTHONPATH of the driver. The engine adds the driver's folder to it, whose files are none of Python's.
     """
     guard = (
         f"[ -e {shlex.quote(one_line(str(record)))} ] && exit 0 # it had ended before it was queued again\n"
+        f"export PYTHONPATH={shlex.quote(one_line(pythonpath))}\n"
     )
     text, _ = _script(batch_name(name, folder), folder, _COMMAND, site, plan, guard=guard)
     before, after = text.split(_COMMAND)
@@ -210,7 +215,7 @@ def submit_job(batch: BatchJob) -> str:
     Raises
     ------
     ResourceError
-        If there is no Slurm here, or it refuses the job.
+        If there is no Slurm here, it refuses the job, or it does not answer.
     """
     program = shutil.which("sbatch")
     if program is None:
@@ -219,13 +224,21 @@ def submit_job(batch: BatchJob) -> str:
             why="jobs are submitted on a login node of the cluster",
             fix=f"there: cd {shlex.quote(str(batch.script.parent))} && sbatch {batch.script.name}",
         )
-    done = subprocess.run(
-        [program, "--parsable", batch.script.name],
-        cwd=batch.script.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [program, "--parsable", batch.script.name],
+            cwd=batch.script.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SUBMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise ResourceError(
+            f"sbatch did not answer within {_SUBMIT_S:.0f} s",
+            why="the job may be in the queue or not",
+            fix="look (squeue --me), then give the command again: jobs of one folder wait for each other",
+        ) from None
     if done.returncode:
         reason = " ".join(done.stderr.split()).removeprefix("sbatch: error: ")
         raise ResourceError(

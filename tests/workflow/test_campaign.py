@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import ase.db
@@ -16,8 +17,9 @@ from typer.testing import CliRunner
 from cluster_qc.cli import app
 from cluster_qc.errors import InputError, StorageError
 from cluster_qc.workflow.campaign.driver import drive
-from cluster_qc.workflow.campaign.expand import expand, load
-from cluster_qc.workflow.campaign.results import campaign_statuses, time_left_s
+from cluster_qc.workflow.campaign.expand import expand
+from cluster_qc.workflow.campaign.plan import load, plan_text, save
+from cluster_qc.workflow.campaign.results import Results, campaign_statuses, time_left_s
 from cluster_qc.workflow.campaign.task import TaskRecord, read_records, verdict, write_record
 from cluster_qc.workflow.lock import folder_lock
 
@@ -34,6 +36,8 @@ EIGHT = (
     + SETTINGS
     + '[vary]\n"method.basis" = ["sto-3g", "3-21g"]\n'
 )
+TWENTY = EIGHT.replace('"b3lyp"', '"b3lyp", "blyp"').replace('"3-21g"', '"3-21g", "6-31g", "6-311g"')
+ONE = 'structures = ["h2.xyz"]\nmethod.basis = "sto-3g"\n' + SETTINGS
 PATIENCE_S = 300  # for a loaded machine; an idle one needs some seconds
 MARK = "CAMPAIGN_TEST"
 
@@ -44,7 +48,10 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "water.xyz").write_text(WATER)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return tmp_path
+    yield tmp_path
+    for process in alive(tmp_path):  # of a test that failed
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def write(folder, text):
@@ -98,6 +105,10 @@ def records(folder):
 
 def starts(folder, name):
     return (folder / "out" / name / "run.log").read_text().count(" started: process ")
+
+
+def total_starts(folder):
+    return sum(starts(folder, path.parent.name) for path in (folder / "out").glob("*/run.log"))
 
 
 def rows(folder):
@@ -161,6 +172,37 @@ def test_a_wrong_file_is_refused_with_its_line(folder, text, message):
     with pytest.raises(InputError, match=f"(?s){message}"):
         planned(folder, text)
     assert not (folder / "out").exists()
+
+
+BAD = {"open.xyz": "1\n\nH 0 0 0\n", "torn.xyz": "2\n\nH 0 0 0\n"}
+
+
+def test_all_bad_structures_are_told_at_once_or_left_out_with_their_reasons(folder):
+    text = 'structures = ["*.xyz"]\nfunctionals = ["hf", "pbe"]\nmethod.basis = "sto-3g"\n' + SETTINGS
+    for name, content in BAD.items():
+        (folder / name).write_text(content)
+    with pytest.raises(InputError, match="4 of 8 jobs cannot be computed") as refusal:
+        planned(folder, text)
+    lines = refusal.value.what.splitlines()[1:]
+    assert [line.split(": ")[0] for line in lines] == ["  open_hf and 1 more", "  torn_hf and 1 more"]
+    assert "torn.xyz" in lines[1]
+    assert "--skip-bad" in refusal.value.fix
+    campaign = planned(folder, text, skip_bad=True)
+    assert [task.name for task in campaign.tasks] == ["h2_hf", "h2_pbe", "water_hf", "water_pbe"]
+    assert list(campaign.left_out) == ["open_hf", "open_pbe", "torn_hf", "torn_pbe"]
+    assert "torn_pbe  left out: " in plan_text(campaign)
+    save(campaign, folder / "out")
+    assert load(folder / "out") == campaign
+    Results(folder / "out", campaign).write()
+    assert {name: row["state"] for name, row in rows(folder).items()} == {
+        **dict.fromkeys(["h2_hf", "h2_pbe", "water_hf", "water_pbe"], "waiting"),
+        **dict.fromkeys(campaign.left_out, "left out"),
+    }
+    assert rows(folder)["torn_hf"]["reason"]
+    (folder / "h2.xyz").unlink()
+    (folder / "water.xyz").unlink()
+    with pytest.raises(InputError, match="4 of 4 jobs"):
+        planned(folder, text, skip_bad=True)
 
 
 def test_ligands_become_jobs_of_their_lowest_candidates(folder):
@@ -255,19 +297,27 @@ def test_a_damaged_record_is_told(tmp_path):
 # --- the driver ----------------------------------------------------------------------------------------------
 
 
-def test_a_killed_driver_leaves_no_process_and_the_next_one_runs_the_rest(folder):
-    """SIGKILL at about 3 of 8; then two drivers at once, of which one is refused; at last the same numbers as `run`."""
-    write(folder, EIGHT)
+@pytest.mark.parametrize(
+    ("text", "number", "kill_at"),
+    [
+        (EIGHT, 8, 3),  # the same in half a minute
+        pytest.param(TWENTY, 20, 7, marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+    ],
+)
+def test_a_killed_driver_leaves_no_process_and_the_next_one_runs_the_rest(folder, text, number, kill_at):
+    """SIGKILL at 7 of 20; then two drivers at once, of which one is refused; at last the same numbers as `run`."""
+    write(folder, text)
     driver = start(folder, "--workers", "2")
-    wait_until(lambda: len(records(folder)) >= 3, "three records")
+    wait_until(lambda: len(records(folder)) >= kill_at, f"{kill_at} records")
     driver.kill()
     driver.communicate()
     wait_until(lambda: not alive(folder), "the end of the workers", patience_s=30)
     finished = {path: path.stat().st_ino for path in records(folder)}
-    assert len(finished) < 8
+    assert len(finished) < number
     campaign, statuses = campaign_statuses(folder / "out")
     assert sum(status.state == "done" for status in statuses) == len(finished)
     assert time_left_s(campaign, statuses) > 0
+    begun = total_starts(folder)
 
     second = start(folder, "--workers", "2")
     wait_until(lambda: len(records(folder)) > len(finished), "the first job of the second driver")
@@ -277,9 +327,8 @@ def test_a_killed_driver_leaves_no_process_and_the_next_one_runs_the_rest(folder
     assert "another run is working" in told
     assert second.wait() == 0, second.communicate()
     assert {path: path.stat().st_ino for path in finished} == finished
-    assert len(records(folder)) == 8
-    interrupted = 2  # the workers of the killed driver
-    assert sum(starts(folder, task.name) for task in campaign.tasks) <= 8 + interrupted
+    assert len(records(folder)) == number
+    assert total_starts(folder) - begun == number - len(finished)
     assert all(starts(folder, path.parent.name) == 1 for path in finished)
     wait_until(lambda: not alive(folder), "the end of the workers", patience_s=30)
 
@@ -296,12 +345,12 @@ def test_a_killed_driver_leaves_no_process_and_the_next_one_runs_the_rest(folder
     assert subprocess.run(run, cwd=folder, check=False).returncode == 0
     assert energy(folder / "plain") == pytest.approx(energy(job.parent), abs=1e-9)
     shown = CliRunner().invoke(app, ["status", "out", "--json"])
-    assert [row["state"] for row in json.loads(shown.stdout)["jobs"]] == ["done"] * 8
+    assert [row["state"] for row in json.loads(shown.stdout)["jobs"]] == ["done"] * number
 
 
 def test_a_driver_killed_while_a_worker_starts_leaves_no_process(folder):
     """The worker has no order yet, and would wait for one forever; it also holds the driver's output open."""
-    write(folder, 'structures = ["h2.xyz"]\nmethod.basis = "sto-3g"\n' + SETTINGS)
+    write(folder, ONE)
     driver = start(folder)
     wait_until(lambda: len(alive(folder)) > 1, "a worker")
     driver.kill()
@@ -341,8 +390,23 @@ def test_a_job_that_does_not_converge_is_recorded_and_retried_anew(folder):
     ]
 
 
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")  # of executorlib
+def test_a_job_that_fails_is_told_the_others_go_on_and_retry_runs_it(folder):
+    text = 'structures = ["*.xyz"]\nmethod.basis = "sto-3g"\n' + SETTINGS
+    campaign = planned(folder, text)
+    (folder / "h2.xyz").rename(folder / "away")
+    assert not drive(campaign, folder / "out", quiet=True)
+    found = {status.name: status for status in campaign_statuses(folder / "out")[1]}
+    assert [found[name].state for name in ("h2", "water")] == ["failed", "done"]
+    assert "h2.xyz" in found["h2"].message
+    assert rows(folder)["h2"]["reason"] == found["h2"].message
+    (folder / "away").rename(folder / "h2.xyz")
+    assert drive(load(folder / "out"), folder / "out", retry=True, quiet=True)
+    assert (starts(folder, "h2"), starts(folder, "water")) == (1, 1)
+
+
 def test_a_job_that_is_killed_is_told_and_started_once_more(folder):
-    write(folder, 'structures = ["h2.xyz"]\nmethod.basis = "sto-3g"\n' + SETTINGS)
+    write(folder, ONE)
     driver = start(folder)
     log = folder / "out" / "h2" / "run.log"
     wait_until(log.exists, "the run")
@@ -364,7 +428,7 @@ def test_a_job_that_is_killed_is_told_and_started_once_more(folder):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_driver_ends_with_its_jobs(folder, number, code):
-    write(folder, 'structures = ["h2.xyz"]\nmethod.basis = "sto-3g"\n' + SETTINGS)
+    write(folder, ONE)
     driver = start(folder)
     wait_until((folder / "out" / "h2" / "run.log").exists, "the run")
     driver.send_signal(number)

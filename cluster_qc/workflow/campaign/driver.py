@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +23,8 @@ from typing import Any
 
 from cluster_qc.errors import InputError, ResourceError, StorageError, UnavailableError
 from cluster_qc.store import load as load_record
-from cluster_qc.workflow.campaign import tether
-from cluster_qc.workflow.campaign.expand import Campaign, Task, save
+from cluster_qc.workflow.campaign.local import LocalExecutor
+from cluster_qc.workflow.campaign.plan import Campaign, Task, left_out_lines, save
 from cluster_qc.workflow.campaign.results import Results
 from cluster_qc.workflow.campaign.task import (
     TaskRecord,
@@ -34,8 +35,8 @@ from cluster_qc.workflow.campaign.task import (
     write_record,
 )
 from cluster_qc.workflow.lock import folder_lock
-from cluster_qc.workflow.progress import Monitor, monitor
-from cluster_qc.workflow.slurm import Site, engine_script, queued_jobs
+from cluster_qc.workflow.progress import Monitor, counted, monitor
+from cluster_qc.workflow.slurm import Site, batch_name, engine_script, queued_jobs
 from cluster_qc.workflow.stop import ENGINE
 
 RUN = (sys.executable, "-P", "-m", "cluster_qc", "run")
@@ -43,6 +44,8 @@ QUEUE = ".queue"
 """Folder of the engine's files, on Slurm."""
 _POLL_S = 1.0
 _PROBE_S = 30.0  # between two questions whether Slurm answers
+_STUCK_S = 300.0  # sbatch tries again for two minutes by itself when the queue is full
+_AGAIN = "give the same command again when Slurm answers"
 _WRITING_SHARE = 0.05  # of the driver's time goes into the files about the whole campaign, at most
 
 
@@ -79,8 +82,10 @@ def drive(campaign: Campaign, directory: Path, *, retry: bool = False, quiet: bo
         results = Results(directory, campaign)
         due = deque(_due(campaign, directory, retry))
         log.note(
-            f"{len(campaign.tasks)} jobs, {len(due)} to run, on {campaign.on}, {campaign.workers} at once"
+            f"{counted(len(campaign.tasks), 'job')}, {len(due)} to run, on {campaign.on}, {campaign.workers} at once"
         )
+        for line in left_out_lines(campaign):
+            log.note(line)
         if due:
             engine = _Engine(campaign, directory)
             _run(due, engine, campaign, directory, results, log)
@@ -91,7 +96,7 @@ def drive(campaign: Campaign, directory: Path, *, retry: bool = False, quiet: bo
             task.name for task, record in zip(campaign.tasks, states, strict=True) if not _is(record, "done")
         ]
         log.note(
-            f"{len(states) - len(bad)} of {len(states)} jobs are done"
+            f"{len(states) - len(bad)} of {counted(len(states), 'job')} done"
             + (f"; not: {', '.join(bad)}" if bad else "")
         )
     return not bad
@@ -213,7 +218,7 @@ def _failed_call(exc: subprocess.CalledProcessError) -> ResourceError:
     return ResourceError(
         f"{program} failed: {' '.join(str(exc.output or exc.stderr or exc).split())}",
         why="without Slurm nothing can be submitted or watched; jobs in the queue are left alone",
-        fix="give the same command again when Slurm answers; with other settings of the site (--site) if it refused",
+        fix=f"{_AGAIN}; with other settings of the site (--site) if it refused",
     )
 
 
@@ -229,9 +234,12 @@ class _Engine:
         self._campaign = campaign
         self._directory = directory
         self._failure: BaseException | None = None
+        self._pythonpath = os.environ.get("PYTHONPATH", "")
         self._orders: SimpleQueue[tuple[Any, ...] | None] = SimpleQueue()
         self._answers: SimpleQueue[Future[None]] = SimpleQueue()
-        self._probed = time.monotonic()
+        self._probed = self._moved = time.monotonic()
+        self._handed: dict[Future[None], str] = {}  # to Slurm, with the names of the batch jobs
+        self._missing: set[Future[None]] = set()
         self._hook = threading.excepthook
         threading.excepthook = self._keep
         self._thread = threading.Thread(target=self._serve, name=ENGINE, daemon=True)
@@ -246,7 +254,7 @@ class _Engine:
             command = ["env", f"OMP_NUM_THREADS={self._campaign.cores}", *command]
         if not self._campaign.pictures:
             command.append("--no-pictures")
-        resources: dict[str, Any] = {"cores": 1}
+        resources: dict[str, Any] = {"cores": 1, "cwd": str(folder)}
         if not local:
             from cluster_qc.drivers.plan import Plan
 
@@ -256,17 +264,21 @@ class _Engine:
                 missing_ok=True
             )  # of a refused job; no record, no result
             site = Site(**self._campaign.site)
-            script = engine_script(task.name, folder, record, site, Plan(**task.plan))
-            resources |= {"cwd": str(folder), "cache_key": key, "submission_template": script}
+            script = engine_script(task.name, folder, record, site, Plan(**task.plan), self._pythonpath)
+            resources |= {"cache_key": key, "submission_template": script}
         self._orders.put(((run_task, str(folder), task.digest, attempt, command, not local), resources))
         while True:
             try:
-                return self._answers.get(timeout=_POLL_S)
+                future = self._answers.get(timeout=_POLL_S)
             except Empty:
                 self.check()
+            else:
+                if not local:
+                    self._handed[future] = batch_name(task.name, folder)
+                return future
 
     def check(self) -> None:
-        """Raise what ended a thread of the engine, and ask from time to time whether Slurm answers.
+        """Raise what ended a thread of the engine; from time to time ask Slurm, and see whether the engine hangs.
 
         Raises
         ------
@@ -282,8 +294,22 @@ class _Engine:
                 fix="give the same command again; finished jobs are not repeated",
             )
         if self._campaign.on == "slurm" and time.monotonic() - self._probed > _PROBE_S:
-            queued_jobs()
+            self._compare(queued_jobs())
             self._probed = time.monotonic()
+
+    def _compare(self, queue: Mapping[str, str]) -> None:
+        """Raise if jobs are neither in the queue nor told as ended, and nothing of that changes."""
+        self._handed = {future: name for future, name in self._handed.items() if not future.done()}
+        missing = {future for future, name in self._handed.items() if name not in queue}
+        if not missing or missing != self._missing:
+            self._missing, self._moved = missing, time.monotonic()
+        elif time.monotonic() - self._moved > _STUCK_S:
+            raise ResourceError(
+                f"the engine hangs: {counted(len(missing), 'job')} neither in the queue nor told as ended for "
+                f"{_STUCK_S / 60:.0f} min",
+                why="most often sbatch or squeue does not return",
+                fix=_AGAIN,
+            )
 
     def close(self) -> None:
         """End the engine; no job may be left in it."""
@@ -295,36 +321,16 @@ class _Engine:
         self._failure = self._failure or args.exc_value
 
     def _serve(self) -> None:
+        with self._executor() as executor:
+            while (order := self._orders.get()) is not None:
+                call, resources = order
+                self._answers.put(executor.submit(*call, resource_dict=resources))
+
+    def _executor(self) -> Any:
+        if self._campaign.on == "local":
+            return LocalExecutor()
         from executorlib import SlurmClusterExecutor
 
-        executor: Any
-        if self._campaign.on == "local":
-            executor = _local_executor(self._campaign.workers)
-        else:
-            executor = SlurmClusterExecutor(
-                cache_directory=str(self._directory / QUEUE), disable_dependencies=True, refresh_rate=_POLL_S
-            )
-        while (order := self._orders.get()) is not None:
-            call, resources = order
-            self._answers.put(executor.submit(*call, resource_dict=resources))
-        executor.shutdown(wait=True)
-
-
-def _local_executor(workers: int) -> Any:
-    """What `executorlib.SingleNodeExecutor` makes, but its workers die with their driver from their first moment.
-
-    Its own would wait forever for an order if the driver is killed while they start.
-    """
-    from executorlib.api import MpiExecSpawner
-    from executorlib.task_scheduler.interactive.onetoone import OneProcessTaskScheduler
-
-    class Spawner(MpiExecSpawner):  # type: ignore[misc]
-        def generate_command(self, command_lst: list[str]) -> list[str]:
-            tied = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
-            return [*tied, *super().generate_command(command_lst)]
-
-    return OneProcessTaskScheduler(
-        max_workers=workers,
-        executor_kwargs={"cores": 1, "hostname_localhost": True, "cache_directory": None},
-        spawner=Spawner,
-    )
+        return SlurmClusterExecutor(
+            cache_directory=str(self._directory / QUEUE), disable_dependencies=True, refresh_rate=_POLL_S
+        )

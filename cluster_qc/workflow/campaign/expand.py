@@ -1,28 +1,27 @@
-"""A CAMPAIGN.toml: structures and ligands times settings, each combination a job; and what they will need."""
+"""A CAMPAIGN.toml: structures and ligands times settings, each combination a job."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from cluster_qc.errors import InputError, StorageError
-from cluster_qc.files import sha256, storage_errors, write_text
+from cluster_qc.files import sha256, storage_errors
 from cluster_qc.hashing import input_hash
 from cluster_qc.provenance import threads
 from cluster_qc.store import folder_name
 from cluster_qc.structure.cores import template_names
+from cluster_qc.workflow.campaign.plan import Campaign, Task, former_tasks
 from cluster_qc.workflow.job import JobFile, JobSettings, job_of, need_file
 from cluster_qc.workflow.slurm import Site, plan_of
 from cluster_qc.workflow.toml_input import Section, line_of, nearest, read_toml, validated
 
-CAMPAIGN = "campaign.json"
-SCHEMA_VERSION = 1
 IN_QUEUE = 20
 """Jobs in a Slurm queue at once, unless --workers says otherwise: the engine asks for each of them every 30 s."""
 _GIB = 2**30
@@ -58,52 +57,6 @@ class CampaignFile(JobSettings):
     """Draw orbitals."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """One job of a campaign."""
-
-    name: str
-    """Of its folder in the campaign's."""
-    digest: str
-    """SHA-256 of its settings and its structure file."""
-    structure: str
-    functional: str
-    preset: str
-    natom: int
-    plan: Mapping[str, Any]
-    """Fields of `drivers.plan.Plan`, for a machine with just the memory that the job needs."""
-    wall_time_s: float
-    """The plan's guess on the cores of the campaign."""
-    disk: float
-    """Bytes that its results will take, a guess."""
-    job_file: str
-    """Text of its JOB.toml."""
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """The jobs, and where they run."""
-
-    source: str
-    """The CAMPAIGN.toml."""
-    on: Literal["local", "slurm"]
-    workers: int
-    """Jobs at once; on Slurm: in the queue at once."""
-    cores: int
-    """Of each job."""
-    pictures: bool
-    site: Mapping[str, Any]
-    """Fields of a SITE.toml; used on Slurm."""
-    tasks: tuple[Task, ...]
-    warnings: tuple[str, ...] = ()
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def core_hours(self) -> float:
-        """The guess for all jobs."""
-        return sum(task.wall_time_s for task in self.tasks) * self.cores / 3600
-
-
 def expand(
     path: Path,
     directory: Path,
@@ -112,6 +65,7 @@ def expand(
     workers: int | None = None,
     site: Site | None = None,
     planning: bool = False,
+    skip_bad: bool = False,
 ) -> Campaign:
     """Read a CAMPAIGN.toml, build its ligands, check every job as `run` does and plan it.
 
@@ -125,11 +79,13 @@ def expand(
         Where it will run, how many jobs at once, and the settings of the cluster of computers.
     planning
         Leave the candidates of ligands unrelaxed where they are not built yet: enough for a plan.
+    skip_bad
+        Leave out jobs that cannot be computed, and name them, as long as there are others.
 
     Raises
     ------
     InputError
-        For a wrong key or value, a structure that is not there, two jobs of one name, or a job that cannot be computed.
+        For a wrong key or value, a structure that is not there, two jobs of one name, or jobs that cannot be computed.
     """
     file = read_toml(path, CampaignFile)
     text = path.read_text(encoding="utf-8")
@@ -139,25 +95,59 @@ def expand(
     workers = workers or (1 if on == "local" else IN_QUEUE)
     cores = max(1, threads() // workers) if on == "local" else site.cores
     common = file.model_dump(include=set(JobSettings.model_fields), exclude_unset=True)
-    known = {task.digest: task for task in _former_tasks(directory)}
-    tasks: dict[str, Task] = {}
+    known = {task.digest: task for task in former_tasks(directory)}
+    names: dict[str, Path] = {}
+    tasks: list[Task] = []
+    bad: dict[str, InputError | StorageError] = {}
     for structure, values in itertools.product(structures, _combinations(varied)):
         name = folder_name("_".join([structure.stem, *(_label(value) for value in values.values())]))
-        if name in tasks:
+        if name in names:
             raise InputError(
-                f"{path}: two jobs are called {name}: {tasks[name].structure} and {structure}",
+                f"{path}: two jobs are called {name}: {names[name]} and {structure}",
                 why="each job has a folder of its name",
                 fix="rename one of the files, or give each value once",
             )
+        names[name] = structure
         content = {"structure": str(structure), "name": name, **json.loads(json.dumps(common))}
         for key, value in values.items():
             _set(content, key, value)
-        tasks[name] = _task(content, path, text, directory / name, cores, known)
-    warnings += _memory_warning(tasks.values(), workers) if on == "local" else []
+        try:
+            tasks.append(_task(content, path, text, directory / name, cores, known))
+        except (InputError, StorageError) as exc:
+            bad[name] = exc
+    if bad and not (skip_bad and tasks):
+        raise _refusal(path, bad, len(names))
+    warnings += _memory_warning(tasks, workers) if on == "local" else []
     return Campaign(
         source=str(path.absolute()), on=on, workers=workers, cores=cores, pictures=file.pictures,
-        site=site.model_dump(mode="json"), tasks=tuple(tasks.values()), warnings=tuple(warnings),
+        site=site.model_dump(mode="json"), tasks=tuple(tasks), warnings=tuple(warnings),
+        left_out={name: exc.what for name, exc in bad.items()},
     )  # fmt: skip
+
+
+def _refusal(path: Path, bad: Mapping[str, InputError | StorageError], number: int) -> InputError:
+    """All bad jobs at once, those of one reason on one line."""
+    skip = "leave such jobs out with --skip-bad" if len(bad) < number else ""
+    first = next(iter(bad.values()))
+    if len(bad) == 1:
+        return InputError(
+            f"{path}: job {next(iter(bad))}: {first.what}", why=first.why, fix=_either(first.fix, skip)
+        )
+    named: dict[str, list[str]] = {}
+    for name, exc in bad.items():
+        named.setdefault(exc.what, []).append(name)
+    lines = [
+        f"  {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {what}"
+        for what, names in named.items()
+    ]
+    return InputError(
+        "\n".join([f"{path}: {len(bad)} of {number} jobs cannot be computed", *lines]),
+        fix=_either("correct or remove them", skip),
+    )
+
+
+def _either(*ways: str) -> str:
+    return "; or ".join(way for way in ways if way)
 
 
 def _memory_warning(tasks: Iterable[Task], workers: int) -> list[str]:
@@ -305,15 +295,13 @@ def _task(
     name, structure = content["name"], content["structure"]
     file = validated(content, JobFile, path, text)
     settings = {key: value for key, value in content.items() if key != "structure"}
-    digest = input_hash("job", settings, (sha256(structure),))
+    with storage_errors(structure, reading=True):
+        digest = input_hash("job", settings, (sha256(structure),))
     job = job_of(file, path, output=folder)
     if digest in known:
         plan, natom, disk = known[digest].plan, known[digest].natom, known[digest].disk
     else:
-        try:
-            cluster, planned = plan_of(job)
-        except InputError as exc:
-            raise InputError(f"{path}: job {name}: {exc.what}", why=exc.why, fix=exc.fix) from exc
+        cluster, planned = plan_of(job)
         plan, natom = asdict(planned), cluster.natom
         occupied = cluster.nelectron // 2
         pairs = occupied * (planned.nao - occupied)
@@ -339,75 +327,3 @@ def _toml(content: Mapping[str, Any], table: str = "") -> str:
             inner = f"{table}.{key}" if table else key
             text += f"\n[{inner}]\n{_toml(value, inner)}"
     return text
-
-
-def plan_text(campaign: Campaign) -> str:
-    """The jobs and what they will need, for a terminal; with what the guess rests on."""
-    from cluster_qc.drivers.plan import TIME_BASIS
-
-    width = max(len(task.name) for task in campaign.tasks)
-    lines = [
-        f"{'job':{width}s} {'atoms':>6} {'functions':>9} {'core-h':>8} {'memory GiB':>10} {'disk GB':>8}"
-    ]
-    for task in campaign.tasks:
-        hours = task.wall_time_s * campaign.cores / 3600
-        memory = task.plan["memory"] / _GIB
-        lines.append(
-            f"{task.name:{width}s} {task.natom:>6} {task.plan['nao']:>9} {hours:8.2f} {memory:10.1f} "
-            f"{task.disk / 1e9:8.2f}"
-        )
-    at_once = min(campaign.workers, len(campaign.tasks))
-    where = "in the queue" if campaign.on == "slurm" else "on this machine"
-    hours = campaign.core_hours
-    disk = sum(task.disk for task in campaign.tasks)
-    lines += [
-        f"{len(campaign.tasks)} jobs, at most {at_once} at once {where}, {campaign.cores} cores each: about "
-        f"{hours:.1f} core-hours, {disk / 1e9:.2f} GB of results",
-        f"a rough guess, {TIME_BASIS}",
-        *(f"warning: {text}" for text in campaign.warnings),
-    ]
-    return "\n".join(lines)
-
-
-def save(campaign: Campaign, directory: Path) -> None:
-    """Write DIR/campaign.json and each job's JOB.toml, each in one step."""
-    for task in campaign.tasks:
-        path = directory / task.name / "job.toml"
-        if not path.is_file() or path.read_text(encoding="utf-8") != task.job_file:
-            write_text(path, task.job_file)
-    write_text(directory / CAMPAIGN, json.dumps(asdict(campaign), indent=1) + "\n")
-
-
-def load(directory: Path) -> Campaign:
-    """Read DIR/campaign.json.
-
-    Raises
-    ------
-    StorageError
-        If it is missing or damaged, or of a newer version.
-    """
-    path = directory / CAMPAIGN
-    if not path.is_file():
-        raise StorageError(
-            f"{directory} has no campaign: {CAMPAIGN} is missing", fix="give the folder that -o named"
-        )
-    with storage_errors(path, reading=True):
-        text = path.read_text(encoding="utf-8")
-    try:
-        content = json.loads(text)
-        if content["schema_version"] > SCHEMA_VERSION:
-            raise StorageError(f"{path} is of a newer version of cluster_qc", fix="update cluster_qc")
-        tasks = tuple(Task(**task) for task in content.pop("tasks"))
-        return Campaign(tasks=tasks, **{**content, "warnings": tuple(content["warnings"])})
-    except (ValueError, TypeError, KeyError) as exc:
-        raise StorageError(
-            f"{path} is damaged: {exc}", fix="give the campaign's command again to write it anew"
-        ) from exc
-
-
-def _former_tasks(directory: Path) -> tuple[Task, ...]:
-    """The tasks of an earlier call, whose plans still hold."""
-    try:
-        return load(directory).tasks
-    except StorageError:
-        return ()

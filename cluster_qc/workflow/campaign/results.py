@@ -16,9 +16,10 @@ from cluster_qc.files import replaced, write_text
 from cluster_qc.model import Cluster
 from cluster_qc.report.comparison import write_comparison
 from cluster_qc.structure.xyz import read_xyz
-from cluster_qc.workflow.campaign.expand import Campaign, Task, load
+from cluster_qc.workflow.campaign.plan import Campaign, Task, left_out_lines, load
 from cluster_qc.workflow.campaign.task import TaskRecord, read_records, verdict
 from cluster_qc.workflow.lock import owner_of
+from cluster_qc.workflow.progress import counted
 from cluster_qc.workflow.slurm import batch_name, queued_jobs
 from cluster_qc.workflow.status import run_status
 from cluster_qc.workflow.summary import read_summary
@@ -109,7 +110,8 @@ def statuses_text(campaign: Campaign, statuses: Sequence[TaskStatus]) -> str:
     total = ", ".join(f"{number} {state}" for state, number in counts.items())
     left = time_left_s(campaign, statuses)
     guess = f"; about {left / 3600:.1f} h left, scaled by the jobs that ended" if left else ""
-    return "\n".join([*lines, f"{len(statuses)} jobs: {total}{guess}"])
+    lines += left_out_lines(campaign)
+    return "\n".join([*lines, f"{counted(len(statuses), 'job')}: {total}{guess}"])
 
 
 def statuses_json(campaign: Campaign, statuses: Sequence[TaskStatus]) -> dict[str, Any]:
@@ -118,6 +120,7 @@ def statuses_json(campaign: Campaign, statuses: Sequence[TaskStatus]) -> dict[st
         "schema_version": SCHEMA_VERSION,
         "on": campaign.on,
         "time_left_s": time_left_s(campaign, statuses),
+        "left_out": dict(campaign.left_out),
         "jobs": [asdict(status) for status in statuses],
     }
 
@@ -131,6 +134,8 @@ class Results:
         self._clusters: dict[str, Cluster] = {}
         for task in campaign.tasks:
             self.take(task, verdict(read_records(directory / task.name, task.digest)))
+        for name, reason in campaign.left_out.items():
+            self._rows[name] = {"name": name, "state": "left out", "reason": reason}
 
     def take(self, task: Task, record: TaskRecord | None) -> None:
         """Take over what a job has come to."""

@@ -109,7 +109,6 @@ def run_task(folder: str, digest: str, attempt: int, command: Sequence[str], nod
     """
     if node_scratch and "TMPDIR" in os.environ:
         command = [*command, "--scratch", os.environ["TMPDIR"]]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, and this process ends with it
     begin = time.monotonic()
     code: int | None = None
     try:

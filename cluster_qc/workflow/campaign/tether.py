@@ -1,7 +1,7 @@
 """Processes that are killed when their parent dies; what they leave on the disk is whole at any moment.
 
-As a script, `python tether.py PARENT COMMAND...` becomes the command, tied to its parent from before it starts. Linux
-only; elsewhere the process ends its job first.
+As a script, `python tether.py PARENT COMMAND...` becomes the command, tied to its parent from before it starts, and
+ignores Ctrl-C. Linux only; elsewhere the process ends its job first.
 """
 
 from __future__ import annotations
@@ -29,5 +29,6 @@ def _tie(prctl: ctypes._NamedFuncPointer | None, parent: int) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, and ends both
     tied_to(int(sys.argv[1]))()
     os.execvp(sys.argv[2], sys.argv[2:])
