@@ -6,6 +6,20 @@ import pytest
 import cluster_qc as cqc
 from cluster_qc.units import angstrom, electronvolt, rotatory_strength_cgs
 
+_ATOMS = [
+    ("C", -1.043429, 0.615328, -0.061519),
+    ("C", 0.151599, -0.036092, 0.488863),
+    ("H", 0.153112, -0.252656, 1.55701),
+    ("O", -0.825776, -0.789273, -0.24151),
+    ("H", -0.952201, 1.218625, -0.962475),
+    ("H", -1.870163, 0.879326, 0.594153),
+    ("C", 1.509073, 0.099791, -0.1483),
+    ("H", 2.083284, 0.900039, 0.328696),
+    ("H", 1.413153, 0.324898, -1.212757),
+    ("H", 2.075569, -0.830205, -0.04681),
+]
+METHYLOXIRANE = tuple(a[0] for a in _ATOMS), np.array([a[1:] for a in _ATOMS]) * angstrom
+
 
 def singlets(cluster, functional, basis, nstates, **settings):
     ground = cqc.run_scf(cluster, cqc.DFTMethod(functional, basis=basis, conv_tol=1e-10))
@@ -21,25 +35,27 @@ def test_methyloxirane_against_nwchem():
 
     Its tolerances: 0.005 eV, 0.05 in R; the length form is about the origin of this geometry.
     """
-    atoms = [
-        ("C", -1.043429, 0.615328, -0.061519),
-        ("C", 0.151599, -0.036092, 0.488863),
-        ("H", 0.153112, -0.252656, 1.55701),
-        ("O", -0.825776, -0.789273, -0.24151),
-        ("H", -0.952201, 1.218625, -0.962475),
-        ("H", -1.870163, 0.879326, 0.594153),
-        ("C", 1.509073, 0.099791, -0.1483),
-        ("H", 2.083284, 0.900039, 0.328696),
-        ("H", 1.413153, 0.324898, -1.212757),
-        ("H", 2.075569, -0.830205, -0.04681),
-    ]
-    cluster = cqc.Cluster("dmo", tuple(a[0] for a in atoms), np.array([a[1:] for a in atoms]) * angstrom)
+    cluster = cqc.Cluster("dmo", *METHYLOXIRANE)
     states = singlets(cluster, "b3lyp", "sto-3g", 1)
     assert states.excitation_energies[0] / electronvolt == pytest.approx(8.4228, abs=0.005)
     assert states.oscillator_strengths[0] == pytest.approx(0.00016, abs=1e-5)
     assert cqc.oscillator_strengths(states, "velocity")[0] == pytest.approx(4.77e-5, abs=5e-6)
     assert strengths(states, "length", origin=np.zeros(3))[0] == pytest.approx(1.6190, abs=0.05)
     assert strengths(states, "velocity")[0] == pytest.approx(1.3222, abs=0.05)
+
+
+def test_fast_route_keeps_to_what_is_said_of_its_rotatory_strengths():
+    cluster = cqc.Cluster("dmo", *METHYLOXIRANE)
+    ground = cqc.run_scf(cluster, cqc.DFTMethod("pbe0", grid_level=0, conv_tol=1e-9))
+    reference = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=15, tolerance=1e-4))
+    fast = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=15, route="fast"))
+    one, other = strengths(reference, "velocity"), strengths(fast, "velocity")
+    assert np.abs(other - one).max() < 0.10 * np.abs(one).max()
+    curve = cqc.simulate_cd(reference, fwhm=0.3 * electronvolt, gauge="velocity")
+    quick = cqc.simulate_cd(fast, fwhm=0.3 * electronvolt, gauge="velocity", energies=curve.energies)
+    assert np.abs(quick.values - curve.values).max() < 0.05 * np.abs(curve.values).max()
+    assert any("by the fast route" in remark for remark in quick.remarks)
+    assert not any("fast route" in remark for remark in curve.remarks)
 
 
 def test_degenerate_states_of_an_achiral_molecule_cancel():
