@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from cluster_qc.model.stack import Layer, Level
 from cluster_qc.workflow.figures import need_picture
 from cluster_qc.workflow.summary import read_summary
 
+_COLUMNS = 80  # of a terminal
+_INDENT = " " * 16
 _CAVEAT = "Kohn-Sham levels of the molecule in vacuum; give [cluster] in --layers to use measured ones"
 
 
@@ -76,9 +79,11 @@ def device_text(report: dict[str, Any]) -> str:
             if layer[key]
         ]
         lines.append(f"{layer['name']:<14}{', '.join(levels) + ' eV' if levels else '-'}")
-        lines += [f"{'':<14}  {source}" for source in layer["sources"]]
-        if levels and layer["note"]:
-            lines.append(f"{'':<14}  {layer['note']}")
+        told = [*layer["sources"], *([layer["note"]] if levels and layer["note"] else [])]
+        for text in told:
+            lines += textwrap.wrap(
+                text, _COLUMNS, initial_indent=_INDENT, subsequent_indent=_INDENT, break_long_words=False
+            )
     for step in report["offsets"]:
         name = f"{step['carrier']} {step['from']} -> {step['to']}"
         least, most = f"{step['least_ev']:+.2f}", f"{step['most_ev']:+.2f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from cluster_qc.workflow.references import measured_homo
 from cluster_qc.workflow.summary import CURVES, read_summary, summary_errors
 
 _LISTED = 8
+_COLUMNS = 80  # of a terminal
 _Result = TypeVar("_Result", GroundState, ExcitedStates)
 
 
@@ -234,7 +236,7 @@ def alignment_text(alignment: dict[str, Any]) -> str:
             f"HOMO computed  {alignment['homo_ev']:8.2f} eV",
             f"HOMO measured  {alignment['measured_homo_ev']:8.2f}{error} eV  ({alignment['source'] or 'no source'})",
             f"difference     {alignment['deviation_ev']:+8.2f} eV: {verdict} within {alignment['tolerance_ev']:.2f} eV",
-            str(alignment["caveat"]),
+            *textwrap.wrap(str(alignment["caveat"]), _COLUMNS),
         ]
     )
 

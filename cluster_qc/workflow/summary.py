@@ -253,6 +253,11 @@ def warnings_of(ground: GroundState, states: list[ExcitedStates]) -> list[str]:
         found.append(
             "the ground state is a saddle point: a lower one exists, and excitations on top may be wrong"
         )
+    if ground.homo > 0:
+        found.append(
+            f"the HOMO lies at {ground.homo / electronvolt:+.2f} eV, above the vacuum level: the basis set alone "
+            "holds its electrons, as of a multiply charged anion without its surroundings"
+        )
     for kind in states:
         failed = [state.label for state in kind if not state.converged]
         if failed:

@@ -84,6 +84,12 @@ def test_gauges_of_opposite_sign_are_told(ground):
         assert "opposite signs" not in " ".join(summary.warnings_of(ground, [states]))
 
 
+def test_electrons_that_nothing_binds_are_told(ground):
+    assert "above the vacuum level" not in " ".join(summary.warnings_of(ground, []))
+    unbound = dataclasses.replace(ground, orbital_energies=[[0.1, 0.3]])
+    assert "the HOMO lies at +2.72 eV, above the vacuum level" in " ".join(summary.warnings_of(unbound, []))
+
+
 def test_triplets_have_no_intensities(ground):
     (row,) = summary.states_summary(excited(ground, "triplet"))
     assert set(row) == {"label", "energy_ev", "wavelength_nm", "error_estimate_ev", "route", "converged"}
