@@ -107,9 +107,9 @@ def ground_of(directory: Path) -> GroundState:
     StorageError
         If there is none, or more than one and no summary that says which is meant.
     """
-    if (directory / "summary.json").is_file():
+    if (directory / "summary.json").is_file() or not directory.is_dir():  # which is then told
         return load_ground(directory)
-    records = sorted(directory.glob("scf-*")) if directory.is_dir() else []
+    records = sorted(directory.glob("scf-*"))
     if len(records) != 1:
         raise StorageError(
             f"{directory} has {len(records) or 'no'} ground states"

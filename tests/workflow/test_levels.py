@@ -115,6 +115,9 @@ def test_without_a_ground_state_nothing_is_written(tmp_path, ground):
     with pytest.raises(StorageError, match="2 ground states"):
         run_levels(tmp_path, quiet=True)
     assert not (tmp_path / "levels").exists()
+    (tmp_path / "h2.xyz").touch()
+    with pytest.raises(StorageError, match="is a file, not a results folder"):
+        run_levels(tmp_path / "h2.xyz", quiet=True)
 
 
 def test_a_copy_without_its_records_says_how_to_get_them(tmp_path):
