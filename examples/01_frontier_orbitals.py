@@ -13,9 +13,11 @@ def main() -> None:
     summary = read_summary(source())
     cluster, volumes = orbitals(source())
     figure = Figure(figsize=(7.0, 3.6), dpi=200, layout="constrained")
-    for place, name in enumerate(("homo", "lumo"), 1):
+    names = ("homo", "lumo")
+    images = cropped([plot_orbital(volumes[name], cluster) for name in names])
+    for place, (name, image) in enumerate(zip(names, images, strict=True), 1):
         ax = figure.add_subplot(1, 2, place)
-        ax.imshow(cropped(plot_orbital(volumes[name], cluster)))
+        ax.imshow(image)
         ax.set_axis_off()
         core = summary["levels"]["shares"][name]["metal core"]
         ax.set_title(

@@ -13,19 +13,20 @@ def main() -> None:
     summary = read_summary(source())
     cluster, volumes = orbitals(source())
     figure = Figure(figsize=(7.0, 6.2), dpi=200, layout="constrained")
-    for row, state in enumerate(("S1", "T1")):
+    panels = [(state, kind) for state in ("S1", "T1") for kind in ("hole", "electron")]
+    images = cropped([plot_orbital(volumes[f"{state.lower()}_{kind}"], cluster) for state, kind in panels])
+    for place, ((state, kind), image) in enumerate(zip(panels, images, strict=True), 1):
         ntos = summary["ntos"][state]
         energy = next(
             s["energy_ev"] for s in summary["singlets"] + summary["triplets"] if s["label"] == state
         )
-        for column, kind in enumerate(("hole", "electron")):
-            ax = figure.add_subplot(2, 2, 2 * row + column + 1)
-            ax.imshow(cropped(plot_orbital(volumes[f"{state.lower()}_{kind}"], cluster)))
-            ax.set_axis_off()
-            ax.set_title(
-                f"{state} {energy:.2f} eV, {kind}, weight {ntos['weights'][0]:.2f}, "
-                f"{ntos[kind]['metal core']:.0%} on the metal core", fontsize=7,
-            )  # fmt: skip
+        ax = figure.add_subplot(2, 2, place)
+        ax.imshow(image)
+        ax.set_axis_off()
+        ax.set_title(
+            f"{state} {energy:.2f} eV, {kind}, weight {ntos['weights'][0]:.2f}, "
+            f"{ntos[kind]['metal core']:.0%} on the metal core", fontsize=7,
+        )  # fmt: skip
     figure.savefig(figure_path("transition_orbitals"))
 
 

@@ -44,12 +44,15 @@ def read_summary(folder: Path) -> dict[str, Any]:
     return content
 
 
-def spectrum(summary: dict[str, Any], kind: Literal["cd", "absorption"]) -> Spectrum:
-    """The curve of a summary's singlets, as the run broadened it."""
+def spectrum(
+    summary: dict[str, Any], kind: Literal["cd", "absorption"], grid: np.ndarray | None = None
+) -> Spectrum:
+    """The curve of a summary's singlets, as the run broadened it, on photon energies in hartree, (npoint,)."""
     states, cd = summary["singlets"], summary["cd"]
     positions = np.array([state["energy_ev"] for state in states]) * electronvolt
     width, shift = cd["fwhm_ev"] * electronvolt, cd["shift_ev"] * electronvolt
-    grid = np.linspace(positions[0] - 2 * width, positions[-1] + shift - width, 800)
+    if grid is None:
+        grid = np.linspace(positions[0] - 2 * width, positions[-1] + shift - width, 800)
     if kind == "cd":
         key = f"rotatory_strength_{cd['gauge']}_cgs"
         strengths = np.array([state[key] for state in states]) * rotatory_strength_cgs
@@ -88,11 +91,11 @@ def _evaluated(folder: Path) -> dict[str, Volume]:
     return found
 
 
-def cropped(image: np.ndarray) -> np.ndarray:
-    """A picture, (height, width, 3), without its white margins."""
-    ink = (image < 250).any(axis=2)
+def cropped(images: list[np.ndarray]) -> list[np.ndarray]:
+    """Pictures of one size, (height, width, 3), without the white margins that all of them have."""
+    ink = np.any([(image < 250).any(axis=2) for image in images], axis=0)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return [image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] for image in images]
 
 
 def store_orbitals(folder: Path, target: Path) -> None:

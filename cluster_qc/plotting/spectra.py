@@ -50,7 +50,7 @@ def plot_cd(
         _plot_sticks(ax, curves, rotatory_strength_cgs, r"$R$ / 10$^{-40}$ esu$^2$ cm$^2$", signed=True)
     bands = list(experiment_bands or ())
     if bands:
-        ax.plot([], [], color="0.25", marker=r"$\updownarrow$", ls="", label="measured bands")
+        ax.plot([], [], color="0.25", marker=r"$\updownarrow$", ms=9, ls="", label="measured bands")
         ax.legend(loc="upper right")
     for wavelength, sign in bands:
         ax.annotate(
