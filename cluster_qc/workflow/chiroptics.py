@@ -180,9 +180,14 @@ def assignment_text(runs: Sequence[RunCD], measured: MeasuredSpectrum | None) ->
     for cells, scan, count, energy in zip(columns, found.scan, found.closest, energies, strict=True):
         cells += [f"{np.nanmin(scan):+.2f} to {np.nanmax(scan):+.2f}", f"{count} of {found.settings}"]
         cells.append("not comparable" if energy is None else f"{energy / electronvolt:+.3f} eV")
-    names += [f"band {nm:.0f} nm {_SIGN[sign]}" for nm, sign in sorted(bands, reverse=True)]
+    names += [
+        "bands that agree",
+        *(f"band {nm:.0f} nm {_SIGN[sign]}" for nm, sign in sorted(bands, reverse=True)),
+    ]
     for cells, run in zip(columns, runs, strict=True):
-        for row in match_cotton_bands(run.cd, bands):
+        rows = match_cotton_bands(run.cd, bands)
+        cells.append(f"{sum(row.outcome == 'agrees' for row in rows)} of {len(rows)}")
+        for row in rows:
             partner = ""
             if row.computed_nm is not None and row.computed_sign is not None and row.deviation is not None:
                 partner = f"{row.computed_nm:.0f} nm {_SIGN[row.computed_sign]} {row.deviation / electronvolt:+.2f} eV "

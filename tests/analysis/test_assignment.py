@@ -174,7 +174,9 @@ def test_text_lays_the_candidates_side_by_side(hands):
     energy = next(line for line in lines if "total energy" in line)
     assert "+0.000 eV" in energy
     assert "+0.272 eV" in energy
-    assert sum(line.startswith("  band ") for line in lines) == len(measured_cotton_bands(measured(hands[0])))
+    count = len(measured_cotton_bands(measured(hands[0])))
+    assert f"{count} of {count}" in next(line for line in lines if "bands that agree" in line)
+    assert sum(line.startswith("  band ") for line in lines) == count
     other, _ = assignment_text(runs(hands, method={"functional": "b3lyp"}), measured(hands[0]))
     assert other.count("not comparable") == 2
 
