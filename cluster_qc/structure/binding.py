@@ -167,7 +167,7 @@ def _check_stereo(bare: Chem.Mol, smiles: str) -> None:
     ]
     if missing:
         raise InputError(
-            f"{smiles} leaves the hand of a stereocentre open (atom {missing[0] + 1})",
+            f"{smiles} leaves the hand of stereocentres open: atom {', '.join(str(i + 1) for i in missing)}",
             why="every ligand of the cluster is to be the same enantiomer",
             fix="write [C@H] or [C@@H] there",
         )

@@ -136,7 +136,7 @@ def test_neutral_bridges_keep_the_charge_of_the_core(gold_diphosphine):
         ("S=C1N[C@H", "not a valid SMILES"),
         ("", "not a valid SMILES"),
         ("S=C1NCCS1.O", "more than one molecule"),
-        ("S=C1NC(C)CS1", "leaves the hand of 1 stereocentre"),
+        ("S=C1NC(C)CS1", "leaves the hand of stereocentres open: atom 4"),
         ("CCO", "no N-C-S group"),
         ("CN=CSC", "no N-C-S group that can lose"),
         ("[NH-]C=[S-]", "has charge -2"),
