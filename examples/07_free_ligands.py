@@ -75,12 +75,14 @@ def compute(folder: Path) -> None:
             path = folder / f"{hand.lower()}_btt_{number}.xyz"
             if not path.exists():
                 write_xyz(cluster, path, comment=f"charge=0 multiplicity=1; ({hand})-BTT, GFN2-xTB minimum")
-            file = JobFile.model_validate(
-                {"structure": path.name, "method": {"dispersion": "d3bj"}, "triplets": {"nstates": 1}}
-            )
-            summary = run(
-                job_of(file, path, output=folder / path.stem, window_ev=WINDOW_EV), pictures=False
-            ).summary
+            content = {
+                "structure": path.name,
+                "method": {"dispersion": "d3bj"},
+                "singlets": {"window_ev": WINDOW_EV},
+                "triplets": {"nstates": 1},
+            }
+            job = job_of(JobFile.model_validate(content), path, output=folder / path.stem)
+            summary = run(job, pictures=False).summary
             keys = ("label", "energy_ev", "oscillator_strength", "rotatory_strength_length_cgs",
                     "rotatory_strength_velocity_cgs")  # fmt: skip
             result[hand].append(
