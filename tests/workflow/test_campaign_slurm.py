@@ -260,24 +260,7 @@ def test_one_job_local_in_a_campaign_and_in_a_plain_script(slurm, folder):
     )
     _, told = driver.communicate()
     assert driver.returncode == 0, told
-
-    command = [sys.executable, "-m", "cluster_qc"]
-    local = ["campaign", "campaign.toml", "-o", "local", "--quiet"]
-    plain = [
-        "sbatch",
-        str(results / "job.toml"),
-        "-o",
-        "plain",
-        "--no-pictures",
-        "--submit",
-        "--site",
-        "site.toml",
-    ]
-    for arguments in (local, plain):
-        done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
     slurm.call("scontrol", "requeue", number)
-    slurm.wait_until(lambda: run_status(folder / "plain").state == "done", "the plain job")
 
     def ended_again():
         shown = slurm.call("scontrol", "show", "job", number)
@@ -286,6 +269,16 @@ def test_one_job_local_in_a_campaign_and_in_a_plain_script(slurm, folder):
     slurm.wait_until(ended_again, "the end of the job that was queued again")
     assert starts(folder)[name] == (1, 1)
     assert [path.name[-8:] for path in records(folder)] == ["001.json"]
+
+    command = [sys.executable, "-m", "cluster_qc"]
+    local = "campaign campaign.toml -o local --quiet"
+    plain = f"sbatch out/{name}/job.toml -o plain --no-pictures --submit --site site.toml"
+    for arguments in (local, plain):
+        done = subprocess.run(
+            [*command, *arguments.split()], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    slurm.wait_until(lambda: run_status(folder / "plain").state == "done", "the plain job")
     results = [folder / "local" / name, results, folder / "plain"]
     first, *others = (json.loads((path / "summary.json").read_text()) for path in results)
     for other in others:
