@@ -20,9 +20,8 @@ GROUP = 32
 """AOs in a group, at most, but for a single shell."""
 _EXTENTS = (0.25, 1.0)  # smallest exponents of a shell that part diffuse, middle and compact ones
 _NEGLIGIBLE = 1e-8  # Schwarz bound sqrt((mn|mn)) below which a pair of shells is left out
-_SMALL_PRIMITIVES = (
-    30.0  # exponent of the Gaussian prefactor beyond which libcint leaves a pair of primitives out
-)
+_SMALL_PRIMITIVES = 30.0
+"""Exponent of the Gaussian prefactor beyond which libcint leaves a pair of primitives out."""
 
 
 @dataclass(frozen=True, eq=False)

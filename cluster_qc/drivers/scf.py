@@ -27,9 +27,8 @@ Matrix = NDArray[np.float64]
 _COARSE_GRID = 1
 _COARSE_GRADIENT = 1e-2  # orbital gradient to reach before the method's own grid
 _TIGHTER = 1 / 3  # of PySCF's threshold for the orbital gradient, whose extra cycle at the end is spared
-_SINGLE_NOISE = (
-    1.5e-7  # orbital gradient left by exchange in single precision, a root of the number of orbital pairs
-)
+_SINGLE_NOISE = 1.5e-7
+"""Orbital gradient left by exchange in single precision, for a root of the number of orbital pairs."""
 GRID_SHARE = 0.3
 """Of the free memory, for AO values that are kept on the grid."""
 _SETTLED = 0.15  # orbital gradient below which the first level shift is taken away

@@ -260,9 +260,8 @@ class _Engine:
 
             record = record_path(folder, task.digest, attempt)
             key = f"{task.name}-{record.stem}"
-            (self._directory / QUEUE / f"{key}_o.h5").unlink(
-                missing_ok=True
-            )  # of a refused job; no record, no result
+            refused = self._directory / QUEUE / f"{key}_o.h5"  # without a record it is no result
+            refused.unlink(missing_ok=True)
             site = Site(**self._campaign.site)
             script = engine_script(task.name, folder, record, site, Plan(**task.plan), self._pythonpath)
             resources |= {"cache_key": key, "submission_template": script}
