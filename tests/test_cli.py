@@ -434,7 +434,7 @@ def test_damaged_record_is_named(finished, tmp_path):
     content = bytearray(arrays.read_bytes())
     content[len(content) // 2] ^= 1
     arrays.write_bytes(content)
-    done = cli("align", copy, "--homo", "-6.0", cwd=tmp_path, check=2)
+    done = cli("cd", copy, cwd=tmp_path, check=2)
     assert str(arrays) in done.stderr
     assert "delete the folder" in done.stderr
 

@@ -87,7 +87,7 @@ def test_the_command(tmp_path):
         "build", "--core", str(CORE), "--ligand", "S=CN", "--relax", "none", "-o", "new", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert "core" in done.stdout
+    assert "_01_P.xyz" in done.stdout
     assert (tmp_path / "new" / "candidates.json").exists()
     charged = command(
         "build", "--core", "cu2au2", "--ligand", "S=CN", "--charge", "2", "-o", "bad", cwd=tmp_path
