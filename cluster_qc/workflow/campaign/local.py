@@ -39,6 +39,8 @@ def _work(future: Future[None], order: dict[str, Any], folder: str) -> None:
     import zmq
     from executorlib.api import get_command_path, interface_send
 
+    # The worker inherits this from its first moment; a Ctrl-C while Python starts would show as a traceback.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
         socket.linger = 0
         port = socket.bind_to_random_port(f"tcp://{_HOST}")
