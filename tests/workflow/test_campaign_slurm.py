@@ -139,11 +139,11 @@ def test_a_queue_outlives_its_driver_and_a_cancelled_job_is_started_once_more(
     driver.communicate()
     waiting = in_queue(slurm)
     assert waiting
+    victim, process = halted_run(slurm, folder)  # now, or they all could end before the second driver works
     log = folder / "out" / "run.log"
     second = start(folder)
     slurm.wait_until(lambda: log.read_text().count(" to run, on slurm") == 2, "the second driver")
     time.sleep(2)  # until it has found the jobs in the queue: what is lost before is run again without a word
-    victim, process = halted_run(slurm, folder)
     begin = time.monotonic()
     slurm.call("scancel", "--name", batch_name(victim, folder / "out" / victim))
     slurm.wait_until(
