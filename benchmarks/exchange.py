@@ -29,7 +29,8 @@ from cluster_qc.provenance import host, versions
 METHOD = cqc.DFTMethod("pbe0", basis="def2-svp")
 BATCH = 16
 WINDOW = (0.6, 0.65, 0.15)
-"""Shares of the occupied and virtual orbitals and of the auxiliary functions, as in the standard preset at 96 atoms."""
+"""Shares of the occupied and virtual orbitals and of the auxiliary functions, no smaller than those of the standard
+preset at 96 atoms; random numbers stand for these tensors, so that the line is one of time alone, not of accuracy."""
 REPEATS = 3
 
 

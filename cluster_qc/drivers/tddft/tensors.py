@@ -54,7 +54,7 @@ def required_bytes(naux: int, nocc: int, nvir: int, share: float, kinds: int = 1
     """Peak memory of `exchange_tensors`, called for so many kinds of integrals, and of the tensors it returns."""
     rank = int(np.ceil(max(share, MODEL_RANK[0]) * naux))
     kept = 4 * (naux * nocc * nvir + rank * (nocc**2 + nvir**2 + nocc * nvir))
-    first = 4 * naux * nocc * (nocc + nvir) + 3 * 8 * naux**2
+    first = 4 * (naux + rank) * nocc * (nocc + nvir) + 3 * 8 * naux**2
     second = kept + 4 * rank * nvir * (nvir + 1) // 2 + _CHUNK_COPIES * 4 * CHUNK * nvir**2
     return (kinds - 1) * kept + max(first, second)
 
