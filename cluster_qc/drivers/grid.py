@@ -74,23 +74,37 @@ class LocalGrid:
     def _cut(self, coords: Double, weights: Double, memory_limit: float) -> Iterator[GridBlock]:
         for index in _compact(coords, np.flatnonzero(np.abs(weights) > 1e-14)):
             points = coords[index]
-            values = self.functions(self.mole, points)
-            aos = np.flatnonzero(np.abs(values[0]).max(axis=0) > self._cutoff)
-            kept = values[:, :, aos].astype(self._dtype)
+            aos, values = self.functions(self.mole, points)
+            reach = np.abs(values[0]).max(axis=0, initial=0.0) > self._cutoff
+            kept = values[:, :, reach].astype(self._dtype)
             memory_limit -= kept.nbytes
-            yield GridBlock(points, weights[index], aos, kept if memory_limit > 0 else None)
+            yield GridBlock(points, weights[index], aos[reach], kept if memory_limit > 0 else None)
 
-    def functions(self, mole: Any, points: Double) -> Double:
-        """Basis functions of `mole`, perhaps an auxiliary one, (ncomponent, npoint, nao)."""
-        mask = dft.gen_grid.make_mask(mole, points)
-        values = self._numint.eval_ao(mole, points, deriv=self.derivatives, non0tab=mask)
-        return np.asarray(values if self.derivatives else values[None])
+    def functions(self, mole: Any, points: Double, among: Index | None = None) -> tuple[Index, Double]:
+        """Basis functions of `mole`, perhaps an auxiliary one, in the shells that reach the points.
+
+        Returns their numbers, (n,), and values, (ncomponent, npoint, n). `among`: only shells of these functions.
+        """
+        shell_of = np.repeat(np.arange(mole.nbas), np.diff(mole.ao_loc_nr()))
+        mask = None
+        if among is None:
+            mask = dft.gen_grid.make_mask(mole, points)
+            shells = mask.any(axis=0)
+            mask = np.ascontiguousarray(mask[:, shells])
+        else:
+            shells = np.zeros(mole.nbas, dtype=bool)
+            shells[shell_of[among]] = True
+        near = mole.copy(deep=False)
+        near._bas = mole._bas[shells]
+        values = self._numint.eval_ao(near, points, deriv=self.derivatives, non0tab=mask)
+        return np.flatnonzero(shells[shell_of]), np.asarray(values if self.derivatives else values[None])
 
     def values(self, block: GridBlock) -> Real:
         """AO values of a block, (ncomponent, npoint, naos)."""
         if block.values is not None:
             return block.values
-        return self.functions(self.mole, block.points)[:, :, block.aos].astype(self._dtype)
+        aos, values = self.functions(self.mole, block.points, block.aos)
+        return values[:, :, np.isin(aos, block.aos)].astype(self._dtype)
 
     def density(self, block: GridBlock, matrix: Real, values: Real) -> Double:
         """The density and its gradient of a symmetric density matrix, (ncomponent, npoint)."""

@@ -220,6 +220,8 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
         keep = np.abs(occupations) > 1e-9
         return inverse_root @ orbitals[:, keep], occupations[keep]
 
+    last: dict[float, tuple[bool, Matrix, Any, Any]] = {}  # for another grid the density comes once more
+
     def get_jk(  # PySCF's signature
         mol: Any = None,  # noqa: ARG001
         dm: Any = None,
@@ -231,10 +233,15 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
         densities = np.asarray(mf.make_rdm1() if dm is None else dm)
         flat = densities.reshape(-1, *densities.shape[-2:])
         tensor = tensors.get(omega or 0.0)
-        vj = vk = None  # J comes along with K at no price
-        if with_k:
-            both = tensor.coulomb_exchange([factors(d) for d in flat], precise=precision.double)
-            vj, vk = (matrices.reshape(densities.shape) for matrices in both)
+        vj: Any = None
+        vk: Any = None
+        if with_k:  # J comes along at no price
+            precise, known, vj, vk = last.get(tensor.omega, (False, None, None, None))
+            if known is None or precise != precision.double or not np.array_equal(known, densities):
+                both = tensor.coulomb_exchange([factors(d) for d in flat], precise=precision.double)
+                vj, vk = (matrices.reshape(densities.shape) for matrices in both)
+                last[tensor.omega] = precision.double, densities.copy(), vj, vk
+            vj, vk = vj.copy(), vk.copy()  # PySCF scales them in place
         elif with_j:
             vj = np.asarray([tensor.coulomb(d) for d in flat]).reshape(densities.shape)
         return vj, vk

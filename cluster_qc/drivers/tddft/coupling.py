@@ -90,9 +90,10 @@ def fitted_kernel(kernel: GridKernel, tensor: RITensor) -> Double:
     auxiliary: Any = tensor.auxiliary
     total = np.zeros((auxiliary.nao, auxiliary.nao))
     for block, fxc in zip(kernel.grid.blocks, kernel.fxc, strict=True):
-        values = kernel.grid.functions(auxiliary, block.points)
-        functions = np.flatnonzero(np.abs(values).max(axis=(0, 1)) > _AUXILIARY_CUTOFF)
-        chi = np.ascontiguousarray(values[:, :, functions].transpose(1, 0, 2), dtype=np.float32)
+        functions, values = kernel.grid.functions(auxiliary, block.points)
+        reach = np.abs(values).max(axis=(0, 1), initial=0.0) > _AUXILIARY_CUTOFF
+        functions = functions[reach]
+        chi = np.ascontiguousarray(values[:, :, reach].transpose(1, 0, 2), dtype=np.float32)
         nlocal = chi.shape[2]
         weighted = np.matmul(fxc, chi).reshape(-1, nlocal)
         total[np.ix_(functions, functions)] += chi.reshape(-1, nlocal).T @ weighted
