@@ -1,6 +1,7 @@
-"""The fast route against the reference route: `python benchmarks/fast_route.py [STRUCTURE.xyz] [--states N]`.
+"""The fast route against the reference route: `python benchmarks/fast_route.py [STRUCTURE.xyz | RECORD] [--states N]`.
 
-The same ground state, orbital window and tensors for both, so that the difference is that of the route alone.
+The same ground state, orbital window and tensors for both, so that the difference is that of the route alone. RECORD is
+the folder of a stored ground state.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from stored import ground_state
 
 import cluster_qc as cqc
 from cluster_qc.drivers.tddft import response_tensors
@@ -36,12 +38,11 @@ def main() -> None:
     parser.add_argument("structure", nargs="?", type=Path, default=default)
     parser.add_argument("--states", type=int, default=100)
     options = parser.parse_args()
-    cluster = cqc.read_xyz(options.structure)
     print(f"{host()}; {versions()}")
+    ground, seconds = ground_state(options.structure, cqc.DFTMethod("pbe0", grid_level=2, conv_tol=1e-7))
+    cluster = ground.cluster
     print(f"{cluster.formula}, {cluster.natom} atoms, PBE0/def2-SVP, {options.states} singlets; {METHOD}")
-    begin = time.perf_counter()
-    ground = cqc.run_scf(cluster, cqc.DFTMethod("pbe0", grid_level=2, conv_tol=1e-7))
-    print(f"ground state {time.perf_counter() - begin:.0f} s", flush=True)
+    print(f"ground state {seconds}", flush=True)
     begin = time.perf_counter()
     tensors = response_tensors(ground, METHOD)
     print(f"tensors {time.perf_counter() - begin:.0f} s", flush=True)
