@@ -108,6 +108,7 @@ def campaign(
     from cluster_qc.workflow.campaign.driver import drive
     from cluster_qc.workflow.campaign.expand import expand
     from cluster_qc.workflow.campaign.plan import plan_text
+    from cluster_qc.workflow.campaign.results import Results
     from cluster_qc.workflow.slurm import read_site
 
     if on not in ("local", "slurm"):
@@ -121,14 +122,17 @@ def campaign(
     )
     if plan or not quiet:
         print(plan_text(jobs))
-    if not plan:
+    if plan:
+        print("".join(f"{line}\n" for line in Results(directory, jobs).damaged_lines()), end="")
+    else:
         _tell_end(drive(jobs, directory, quiet=quiet), directory, quiet)
 
 
 def retry(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A campaign's folder.")],
     failed: Annotated[
-        bool, typer.Option("--failed", help="Run the jobs again that failed or did not converge.")
+        bool,
+        typer.Option("--failed", help="Run the jobs again that failed, did not converge or are damaged."),
     ] = False,
     quiet: Quiet = False,
 ) -> None:

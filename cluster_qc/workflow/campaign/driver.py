@@ -16,13 +16,17 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+import numpy as np
+
 from cluster_qc.errors import InputError, ResourceError, StorageError, UnavailableError
-from cluster_qc.store import load as load_record
+from cluster_qc.files import storage_errors
+from cluster_qc.records import read_record, refuse_newer
 from cluster_qc.workflow.campaign.local import LocalExecutor
 from cluster_qc.workflow.campaign.plan import Campaign, Task, left_out_lines, save
 from cluster_qc.workflow.campaign.results import Results
@@ -31,10 +35,9 @@ from cluster_qc.workflow.campaign.task import (
     read_records,
     record_path,
     run_task,
-    verdict,
     write_record,
 )
-from cluster_qc.workflow.lock import folder_lock
+from cluster_qc.workflow.lock import folder_lock, owner_of
 from cluster_qc.workflow.progress import Monitor, counted, monitor
 from cluster_qc.workflow.slurm import Site, batch_name, engine_script, queued_jobs
 from cluster_qc.workflow.stop import ENGINE
@@ -42,6 +45,7 @@ from cluster_qc.workflow.stop import ENGINE
 RUN = (sys.executable, "-P", "-m", "cluster_qc", "run")
 QUEUE = ".queue"
 """Folder of the engine's files, on Slurm."""
+_STEPS = ("scf", "singlets", "triplets")
 _POLL_S = 1.0
 _PROBE_S = 30.0  # between two questions whether Slurm answers
 _STUCK_S = 300.0  # sbatch tries again for two minutes by itself when the queue is full
@@ -52,8 +56,8 @@ _WRITING_SHARE = 0.05  # of the driver's time goes into the files about the whol
 def drive(campaign: Campaign, directory: Path, *, retry: bool = False, quiet: bool = False) -> bool:
     """Run what has no record yet to the end; True if every job of the campaign is done.
 
-    A job that failed or did not converge is left as it is unless `retry`; one that was lost (killed, cancelled, its
-    node gone) is told and started once more.
+    A job that failed, did not converge or was damaged on the disk is left as it is unless `retry`; one that was lost
+    (killed, cancelled, its node gone) is told and started once more.
 
     Parameters
     ----------
@@ -62,7 +66,7 @@ def drive(campaign: Campaign, directory: Path, *, retry: bool = False, quiet: bo
     directory
         The campaign's folder; each job's is in it.
     retry
-        Run failed and unconverged jobs again; unconverged steps are computed anew.
+        Run failed, unconverged and damaged jobs again; unconverged and damaged steps are computed anew.
     quiet
         No progress on standard error.
 
@@ -80,23 +84,22 @@ def drive(campaign: Campaign, directory: Path, *, retry: bool = False, quiet: bo
     with folder_lock(directory), monitor(directory, quiet=quiet) as log:
         save(campaign, directory)
         results = Results(directory, campaign)
-        due = deque(_due(campaign, directory, retry))
+        due = deque(_due(campaign, directory, retry, results))
         log.note(
             f"{counted(len(campaign.tasks), 'job')}, {len(due)} to run, on {campaign.on}, {campaign.workers} at once"
         )
-        for line in left_out_lines(campaign):
+        for line in [*left_out_lines(campaign), *results.damaged_lines()]:
             log.note(line)
         if due:
             engine = _Engine(campaign, directory)
             _run(due, engine, campaign, directory, results, log)
             engine.close()
-        Results(directory, campaign).write()  # anew, for a job given up as lost that ended after all
-        states = [verdict(read_records(directory / task.name, task.digest)) for task in campaign.tasks]
-        bad = [
-            task.name for task, record in zip(campaign.tasks, states, strict=True) if not _is(record, "done")
-        ]
+        results = Results(directory, campaign)  # anew, for a job given up as lost that ended after all
+        results.write()
+        jobs = results.records
+        bad = [name for name, record in jobs.items() if record is None or record.state != "done"]
         log.note(
-            f"{len(states) - len(bad)} of {counted(len(states), 'job')} done"
+            f"{len(jobs) - len(bad)} of {counted(len(jobs), 'job')} done"
             + (f"; not: {', '.join(bad)}" if bad else "")
         )
     return not bad
@@ -128,36 +131,36 @@ def _check(campaign: Campaign, directory: Path) -> None:
         )
 
 
-def _is(record: TaskRecord | None, *states: str) -> bool:
-    return record is not None and record.state in states
-
-
-def _due(campaign: Campaign, directory: Path, retry: bool) -> list[Task]:
-    """The tasks to run; those to compute anew lose their unconverged steps."""
+def _due(campaign: Campaign, directory: Path, retry: bool, results: Results) -> list[Task]:
+    """The tasks to run; those to compute anew lose their unconverged and damaged steps."""
     due = []
     for task in campaign.tasks:
-        folder = directory / task.name
-        record = verdict(read_records(folder, task.digest))
+        record = results.records[task.name]
         if record is None or record.state == "lost":
             due.append(task)
-        elif retry and record.state in ("failed", "not converged"):
+        elif retry and record.state != "done":
             due.append(task)
-            if record.state == "not converged":
-                with folder_lock(folder):
-                    _drop_unconverged(folder)
+            folder = directory / task.name
+            if owner_of(folder)[1] is False:  # no job that a former driver handed to Slurm is at work there
+                with folder_lock(folder), storage_errors(folder):
+                    _drop_bad_steps(folder)
     return due
 
 
-def _drop_unconverged(folder: Path) -> None:
-    """Delete the records of steps that did not converge; a run would take them again."""
-    for path in sorted(folder.glob("*/record.json")):
+def _drop_bad_steps(folder: Path) -> None:
+    """Delete the records of steps that did not converge or are damaged: a run would take these, and refuse those."""
+    for path in sorted(path for step in _STEPS for path in folder.glob(f"{step}-*")):
         try:
-            step = load_record(path.parent)
-            converged = step.converged
-        except StorageError:
-            continue  # the run tells what is wrong with it
-        if not (converged if isinstance(converged, bool) else converged.all()):
-            shutil.rmtree(path.parent)
+            record, arrays = read_record(path)
+        except StorageError as exc:
+            if isinstance(exc.__cause__, OSError):  # it may be whole, but cannot be read now
+                continue
+            with suppress(StorageError):  # of a newer version: the run tells
+                refuse_newer(path)
+                shutil.rmtree(path)
+        else:
+            if not np.all(arrays.get("converged", record.scalars.get("converged"))):
+                shutil.rmtree(path)
 
 
 def _run(
@@ -184,7 +187,7 @@ def _run(
                 record = TaskRecord(attempt, "lost", _loss(future))
                 write_record(folder, task.digest, record)
             again = record.state == "lost" and task.name not in lost_once
-            results.take(task, record)
+            results.take(task)
             if again:
                 lost_once.add(task.name)
                 due.append(task)

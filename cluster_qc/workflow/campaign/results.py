@@ -6,15 +6,17 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cluster_qc.database import write_database
-from cluster_qc.errors import ResourceError
+from cluster_qc.errors import InputError, ResourceError, StorageError
 from cluster_qc.files import replaced, write_text
 from cluster_qc.model import Cluster
 from cluster_qc.report.comparison import write_comparison
+from cluster_qc.report.document import read_table
 from cluster_qc.structure.xyz import read_xyz
 from cluster_qc.workflow.campaign.plan import Campaign, Task, left_out_lines, load
 from cluster_qc.workflow.campaign.task import TaskRecord, read_records, verdict
@@ -22,7 +24,7 @@ from cluster_qc.workflow.lock import owner_of
 from cluster_qc.workflow.progress import counted
 from cluster_qc.workflow.slurm import batch_name, queued_jobs
 from cluster_qc.workflow.status import run_status
-from cluster_qc.workflow.summary import read_summary
+from cluster_qc.workflow.summary import read_summary, summary_errors
 
 TABLE, DATABASE, PAGE = "campaign.csv", "campaign.db", "campaign.html"
 SUBMITTED = "run_queue.sh"
@@ -37,7 +39,7 @@ class TaskStatus:
 
     name: str
     state: str
-    """done, not converged, failed, lost, running, waiting."""
+    """done, not converged, failed, lost, damaged, running, waiting."""
     message: str | None = None
     """Why; of a running job the step it is in."""
     wall_time_s: float | None = None
@@ -66,7 +68,7 @@ def campaign_statuses(directory: Path) -> tuple[Campaign, list[TaskStatus]]:
 
 
 def _status(folder: Path, task: Task, on: str, driven: bool, queue: Mapping[str, str] | None) -> TaskStatus:
-    record = verdict(read_records(folder, task.digest))
+    record, *_ = outcome(folder, task.digest)
     if record is not None and record.state == "done":
         return TaskStatus(task.name, record.state, record.message, record.wall_time_s)
     run = run_status(folder)
@@ -85,6 +87,27 @@ def _status(folder: Path, task: Task, on: str, driven: bool, queue: Mapping[str,
             task.name, "lost", "it was stopped or cancelled; the campaign's command runs it again"
         )
     return TaskStatus(task.name, "waiting")
+
+
+def outcome(folder: Path, digest: str) -> tuple[TaskRecord | None, Mapping[str, Any], Cluster | None]:
+    """The record of a job that counts; of one that ended also its numbers in the table, and its molecule.
+
+    Results that cannot be read any more make it "damaged", unless a later attempt at it ended in another way.
+    """
+    records = read_records(folder, digest)
+    record = verdict(records)
+    if record is None or record.state not in ("done", "not converged"):
+        return record, {}, None
+    try:
+        with summary_errors(folder):
+            numbers = _numbers(read_summary(folder))
+        if (folder / "cd.csv").is_file():  # of the page that compares the jobs
+            read_table(folder / "cd.csv")
+        return record, numbers, read_xyz(folder / "structure.xyz", name=folder.name)
+    except (InputError, StorageError) as exc:
+        if record is not records[-1]:
+            return records[-1], {}, None
+        return replace(record, state="damaged", message=exc.what), {}, None
 
 
 def time_left_s(campaign: Campaign, statuses: Sequence[TaskStatus]) -> float:
@@ -130,16 +153,19 @@ class Results:
 
     def __init__(self, directory: Path, campaign: Campaign) -> None:
         self._directory = directory
+        self.records: dict[str, TaskRecord | None] = {}
+        """The one of each job that counts."""
         self._rows: dict[str, dict[str, Any]] = {}
         self._clusters: dict[str, Cluster] = {}
         for task in campaign.tasks:
-            self.take(task, verdict(read_records(directory / task.name, task.digest)))
+            self.take(task)
         for name, reason in campaign.left_out.items():
             self._rows[name] = {"name": name, "state": "left out", "reason": reason}
 
-    def take(self, task: Task, record: TaskRecord | None) -> None:
+    def take(self, task: Task) -> None:
         """Take over what a job has come to."""
-        folder = self._directory / task.name
+        record, numbers, cluster = outcome(self._directory / task.name, task.digest)
+        self.records[task.name] = record
         row: dict[str, Any] = {
             "name": task.name,
             "state": record.state if record else "waiting",
@@ -147,12 +173,20 @@ class Results:
             "functional": task.functional,
             "preset": task.preset,
         }
-        if record is not None and record.state in ("done", "not converged"):
-            row |= _numbers(read_summary(folder))
+        if record is not None and cluster is not None:
+            row |= numbers
             row["wall_time_s"] = record.wall_time_s
-            self._clusters[task.name] = read_xyz(folder / "structure.xyz", name=task.name)
+            self._clusters[task.name] = cluster
         row["reason"] = record.message if record else None
         self._rows[task.name] = row
+
+    def damaged_lines(self) -> list[str]:
+        """Which jobs ended, but with results that cannot be read any more, and why."""
+        return [
+            f"{name}  damaged: {record.message}; cluster-qc retry {self._directory} --failed runs it again"
+            for name, record in self.records.items()
+            if record is not None and record.state == "damaged"
+        ]
 
     def write(self) -> None:
         """Write campaign.csv, campaign.db and, of two to twelve jobs, campaign.html, which compares them."""
@@ -169,12 +203,13 @@ class Results:
                 for name, cluster in self._clusters.items()
             ],
         )
-        if 2 <= len(self._clusters) <= _COMPARED:
-            folders = {name: self._directory / name for name in self._clusters}
+        jobs = []
+        for name in self._clusters if len(self._clusters) <= _COMPARED else ():
+            with suppress(StorageError):  # damaged since it was taken: told when it is taken again
+                jobs.append((name, read_summary(self._directory / name), self._directory / name))
+        if len(jobs) > 1:
             with replaced(self._directory / PAGE) as temporary:
-                write_comparison(
-                    [(name, read_summary(folder), folder) for name, folder in folders.items()], temporary
-                )
+                write_comparison(jobs, temporary)
 
 
 _COLUMNS = (

@@ -13,11 +13,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import Literal, get_args
 
 from cluster_qc.errors import StorageError
 from cluster_qc.files import storage_errors, write_text
@@ -28,7 +28,7 @@ from cluster_qc.workflow.stop import STOPPED
 
 SCHEMA_VERSION = 1
 LOG = "task.log"
-State = Literal["done", "not converged", "failed", "lost"]
+State = Literal["done", "not converged", "failed", "lost", "damaged"]
 _ENDINGS: dict[int, State] = {0: "done", 1: "not converged"}
 _STOPS = (130, STOPPED, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1)
 _LOCK_PATIENCE_S = 60.0  # the job of a lost node may still be ending when it is started again
@@ -57,22 +57,22 @@ def record_path(folder: Path, digest: str, attempt: int) -> Path:
 
 
 def read_records(folder: Path, digest: str) -> list[TaskRecord]:
-    """The records of a job's finished attempts, oldest first.
+    """The records of a job's finished attempts, oldest first; one that cannot be read has the state "damaged"."""
+    return [_read(path) for path in sorted(folder.glob(f"task-{digest[:8]}-[0-9][0-9][0-9].json"))]
 
-    Raises
-    ------
-    StorageError
-        If one cannot be read.
-    """
-    found = []
-    for path in sorted(folder.glob(f"task-{digest[:8]}-*.json")):
+
+def _read(path: Path) -> TaskRecord:
+    attempt = int(path.stem[-3:])
+    try:
         with storage_errors(path, reading=True):
-            text = path.read_text(encoding="utf-8")
-        try:
-            found.append(TaskRecord(**json.loads(text)))
-        except (ValueError, TypeError) as exc:
-            raise StorageError(f"{path} is damaged: {exc}", fix="delete it; the job then runs again") from exc
-    return found
+            record = TaskRecord(**json.loads(path.read_text(encoding="utf-8")))
+        if record.state not in get_args(State):
+            raise ValueError(f"its state is {record.state!r}")
+        return replace(record, attempt=attempt)
+    except StorageError as exc:
+        return TaskRecord(attempt, "damaged", exc.what)
+    except (ValueError, TypeError, RecursionError) as exc:
+        return TaskRecord(attempt, "damaged", f"{path} is damaged: {exc}")
 
 
 def verdict(records: Sequence[TaskRecord]) -> TaskRecord | None:
