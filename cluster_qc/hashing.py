@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,8 +75,9 @@ def ground_hash(cluster: Cluster, method: DFTMethod) -> str:
 
 def _own_basis_sets(method: DFTMethod) -> dict[str, Any]:
     """The content of basis sets and ECPs that are files of the user; nothing if all are names that PySCF knows."""
-    names = {method.basis, method.ecp, method.auxiliary_basis, *(name for _, name in method.basis_overrides)}
-    files = {name: sha256(name) for name in names if name and Path(name).is_file()}
+    names = {method.basis, method.ecp or "", method.auxiliary_basis, *dict(method.basis_overrides).values()}
+    paths = {name: name.partition("@")[0] for name in names}  # what follows is PySCF's truncation
+    files = {name: sha256(path) for name, path in paths.items() if os.path.isfile(path)}
     return {"files": files} if files else {}
 
 

@@ -10,6 +10,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from pyscf import df
 
+from cluster_qc.drivers.mole import refuse_ambiguous
 from cluster_qc.errors import InputError
 
 Double = NDArray[np.float64]
@@ -23,8 +24,9 @@ def auxiliary_mole(mole: Any, name: str) -> Any:
     Raises
     ------
     InputError
-        If the fitting basis is unknown or has no functions for an element.
+        If the fitting basis is unknown, also the name of a file here, or has no functions for an element.
     """
+    refuse_ambiguous(name)
     try:
         with warnings.catch_warnings():  # PySCF's hint at other packages' basis sets
             warnings.simplefilter("ignore")

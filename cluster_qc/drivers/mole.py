@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
 import numpy as np
 from pyscf import dft, gto, lib
+from pyscf.gto.basis import parse_cp2k, parse_nwchem, parse_nwchem_ecp
 
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod
 from cluster_qc.model.elements import atomic_number
+
+for _parser in (parse_cp2k, parse_nwchem, parse_nwchem_ecp):
+    _parser.DISABLE_EVAL = True  # else what is no number in a file of a basis set is run as a program
 
 _DEF2_FIRST_ECP = 37  # Rb; lighter elements of the def2 family are all-electron
 
@@ -21,10 +26,12 @@ def build_mole(cluster: Cluster, method: DFTMethod) -> Any:
     Raises
     ------
     InputError
-        For an unknown functional, basis set or ECP, an omega for a functional without range separation, a basis set
-        without one of the elements, or an ECP that was asked for by name and exists for none of them.
+        For an unknown functional, basis set or ECP, a name that is also that of a file here, an omega for a functional
+        without range separation, a basis set without one of the elements, or an ECP that was asked for by name and
+        exists for none of them.
     """
     check_functional(method.functional)
+    refuse_ambiguous("ano")  # PySCF's initial guess loads it
     if method.omega is not None and not range_separation(method):
         raise InputError(
             f"the functional {method.functional!r} has no range separation, but omega = {method.omega} was given",
@@ -100,7 +107,28 @@ def range_separation(method: DFTMethod) -> float:
     return omega if method.omega is None or not omega else method.omega
 
 
+def refuse_ambiguous(name: str) -> None:
+    """Refuse the name of a basis set or ECP that is also that of a file in the working folder.
+
+    PySCF would take the file. Which one is meant must not depend on the folder where the program is started, so a file
+    is named with its folder.
+
+    Raises
+    ------
+    InputError
+        If there is a file of that name.
+    """
+    name = name.partition("@")[0]  # what follows is PySCF's truncation of contractions
+    if os.sep not in name and os.path.isfile(name):
+        raise InputError(
+            f"{name!r} may be the basis set or ECP of that name, or the file in this folder",
+            why="the file would be taken here, and the basis set of that name in another folder",
+            fix=f"give {os.path.join('.', name)!r} for the file; rename it, or start in another folder, for the name",
+        )
+
+
 def _load_basis(name: str, element: str) -> Any:
+    refuse_ambiguous(name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -114,7 +142,9 @@ def _load_basis(name: str, element: str) -> Any:
             ) from error
         raise InputError(
             f"unknown basis set {name!r}",
-            why="PySCF has no basis set of this name",
+            why="the file is missing or not in NWChem's format"
+            if os.sep in name
+            else "PySCF has no basis set of this name",
             fix='use a name such as "def2-svp", "def2-tzvp", "cc-pvdz", "6-31g*" or "sto-3g"',
         ) from error
 
@@ -149,6 +179,7 @@ def _load_ecp(request: str | None, basis_name: str, element: str) -> Any | None:
             name = "def2-svp"
         else:
             name = basis_name
+    refuse_ambiguous(name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

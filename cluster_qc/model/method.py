@@ -28,7 +28,7 @@ class DFTMethod:
     functional: str
     """libxc/PySCF name, e.g. "pbe0", "cam-b3lyp"; "hf" for Hartree-Fock."""
     basis: str = "def2-svp"
-    """A name that PySCF knows, or a file in NWChem's format."""
+    """A name that PySCF knows, or a file in NWChem's format, named with its folder ("./own.nw")."""
     basis_overrides: tuple[tuple[str, str], ...] = ()
     """(element, basis) pairs, e.g. (("Au", "def2-tzvp"), ("S", "def2-tzvp")), or a dict; kept in alphabetical order."""
     ecp: str | None = "auto"
