@@ -262,18 +262,18 @@ class RITensor:
         return weights
 
     def coulomb_exchange(
-        self, densities: Sequence[tuple[Double, Double]], *, precise: bool = False
+        self, densities: Double, factors: Sequence[tuple[Double, Double]], *, precise: bool = False
     ) -> tuple[Double, Double]:
-        """J and K, each (ndensity, nao, nao), of densities sum_i n_i C_i C_i^T in one pass over B; n may be negative.
+        """J of densities, (ndensity, nao, nao), and K of factorised ones, (nfactors, nao, nao), in one pass over B.
 
-        A density is given as its orbitals C (nao, n) and occupations (n,); `precise` as in `half_transformed`. J is
-        always in double precision: its energy is so large that its rounding in single (1e-4 hartree at 44 atoms) would
-        drown the convergence.
+        The factors of a density sum_i n_i C_i C_i^T are its orbitals C (nao, n) and occupations (n,), which may be
+        negative; `precise` as in `half_transformed`. J is always in double precision: its energy is so large that its
+        rounding in single (1e-4 hartree at 44 atoms) would drown the convergence.
         """
-        scaled, weights = [np.zeros((self.nao, 0))], []
+        scaled = [np.zeros((self.nao, 0))]
         shares: list[tuple[int, slice, float]] = []  # density, its columns of one sign, the sign
         start = 0
-        for index, (orbitals, occupations) in enumerate(densities):
+        for index, (orbitals, occupations) in enumerate(factors):
             for sign in (1.0, -1.0):
                 chosen = sign * occupations > 0
                 stop = start + int(chosen.sum())
@@ -281,10 +281,10 @@ class RITensor:
                     scaled.append(orbitals[:, chosen] * np.sqrt(np.abs(occupations[chosen])))
                     shares.append((index, slice(start, stop), sign))
                 start = stop
-            weights.append(self._packed((orbitals * occupations) @ orbitals.T))
+        weights = [self._packed(density) for density in densities]
         c = np.ascontiguousarray(np.hstack(scaled)[self.order], dtype=np.float64 if precise else self.dtype)
         packed = np.zeros((len(densities), self.npair + 1))
-        exchange = np.zeros((len(densities), self.nao, self.nao))
+        exchange = np.zeros((len(factors), self.nao, self.nao))
         work = self._workspace(c)
         with ThreadPoolExecutor(threads()) as pool:
             for _, _, part in self._parts():

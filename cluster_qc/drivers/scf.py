@@ -16,6 +16,7 @@ from cluster_qc.drivers.continuum import in_continuum
 from cluster_qc.drivers.grid import LocalXC
 from cluster_qc.drivers.guess import ion_density, transferred_density
 from cluster_qc.drivers.integrals import TensorCache
+from cluster_qc.drivers.jk import CoulombExchange
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import ao_atoms, build_mole
 from cluster_qc.hashing import ground_hash
@@ -80,9 +81,8 @@ def run_scf(
     """
     mole = build_mole(cluster, method)
     report = progress or (lambda fraction, line: None)
-    precision = _Precision()
     tensors = integrals or TensorCache(mole, method, scratch, report)
-    mf = _mean_field(mole, method, tensors, precision)
+    mf, jk = _mean_field(mole, method, tensors)
     state = _State(checkpoint, cluster, method, report)
     remarks = state.remarks
     density = state.density
@@ -121,6 +121,7 @@ def run_scf(
                 f"|g| = {environment['norm_gorb']:.1e}",
             )
             fock[:] = [environment["fock"]]
+            jk.see(environment["mo_energy"], environment["mo_coeff"], environment["norm_gorb"])
             state.write(environment["mo_coeff"], environment["mo_occ"])
 
         mf.callback = callback
@@ -156,10 +157,10 @@ def run_scf(
         attempt("single", min(25, method.max_cycle), density, max(converged_gradient, noise), **first)
         density = mf.make_rdm1()
         first = onward
-        precision.double = state.double = True
+        jk.precise = state.double = True
         done = _confirm(mf, density, fock, np.sqrt(method.conv_tol))
         report(None, f"SCF double precision  E = {mf.e_tot:.8f}")
-    precision.double = state.double = True
+    jk.precise = state.double = True
     if not done and not attempt("final", method.max_cycle, density, **first):
         remarks.append("plain DIIS did not converge; level shift 0.3 with damping 0.3 followed")
         mf.diis = scf.diis.CDIIS(mf)
@@ -189,13 +190,7 @@ def _confirm(mf: Any, density: Any, fock: list[Matrix], gradient: float) -> bool
     return bool(mf.converged)
 
 
-class _Precision:
-    """Whether exchange matrices are computed in double precision."""
-
-    double = False
-
-
-def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _Precision) -> Any:
+def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache) -> tuple[Any, CoulombExchange]:
     restricted = mole.spin == 0
     if method.functional.lower() == "hf":
         mf = scf.RHF(mole) if restricted else scf.UHF(mole)
@@ -209,18 +204,7 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
         mf.disp = method.dispersion
     mf.direct_scf = False
     mf.chkfile = None  # our own checkpoint instead
-    overlap = mf.get_ovlp()
-    values, vectors = np.linalg.eigh(overlap)
-    root = (vectors * np.sqrt(values)) @ vectors.T
-    inverse_root = (vectors / np.sqrt(values)) @ vectors.T
-
-    def factors(density: Matrix) -> tuple[Matrix, Matrix]:
-        """Orbitals and occupations of a symmetric density, which may be a difference with negative occupations."""
-        occupations, orbitals = np.linalg.eigh(root @ density @ root)
-        keep = np.abs(occupations) > 1e-9
-        return inverse_root @ orbitals[:, keep], occupations[keep]
-
-    last: dict[float, tuple[bool, Matrix, Any, Any]] = {}  # for another grid the density comes once more
+    jk = CoulombExchange(mf.get_ovlp(), tensors)
 
     def get_jk(  # PySCF's signature
         mol: Any = None,  # noqa: ARG001
@@ -231,25 +215,14 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache, precision: _
         omega: float | None = None,
     ) -> tuple[Any, Any]:
         densities = np.asarray(mf.make_rdm1() if dm is None else dm)
-        flat = densities.reshape(-1, *densities.shape[-2:])
-        tensor = tensors.get(omega or 0.0)
-        vj: Any = None
-        vk: Any = None
         if with_k:  # J comes along at no price
-            precise, known, vj, vk = last.get(tensor.omega, (False, None, None, None))
-            if known is None or precise != precision.double or not np.array_equal(known, densities):
-                both = tensor.coulomb_exchange([factors(d) for d in flat], precise=precision.double)
-                vj, vk = (matrices.reshape(densities.shape) for matrices in both)
-                last[tensor.omega] = precision.double, densities.copy(), vj, vk
-            vj, vk = vj.copy(), vk.copy()  # PySCF scales them in place
-        elif with_j:
-            vj = np.asarray([tensor.coulomb(d) for d in flat]).reshape(densities.shape)
-        return vj, vk
+            return jk.coulomb_exchange(densities, omega or 0.0)
+        return (jk.coulomb(densities, omega or 0.0) if with_j else None), None
 
     mf.get_jk = get_jk
     mf.get_j = lambda mol=None, dm=None, hermi=1, omega=None: get_jk(mol, dm, hermi, True, False, omega)[0]
     mf.get_k = lambda mol=None, dm=None, hermi=1, omega=None: get_jk(mol, dm, hermi, False, True, omega)[1]
-    return mf
+    return mf, jk
 
 
 def _set_grid(mf: Any, level: int) -> None:
