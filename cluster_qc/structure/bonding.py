@@ -21,6 +21,11 @@ METAL_FACTOR: float = 1.1
 aurophilic Au...Au 3.1 or Ag...Pt 3.2 angstrom alone is not and never joins two molecules. A cluster whose metals are
 further apart is still one molecule through the ligands that bridge them."""
 
+_SECONDARY = 0.15
+_SECONDARY_DONORS = frozenset({"N", "O", "F", "Cl", "Br"})
+"""Long bonds of metals to these, such as those along the axis of copper(II), count where the file does not say
+otherwise: the Cambridge database, whose radii of the later transition metals are larger, draws them too."""
+
 _COUNTER_IONS = frozenset({"Na", "K", "Rb", "Cs"})
 _HH_BOND = 0.9
 _HYDROGEN_BOND = 1.15
@@ -32,8 +37,8 @@ def is_cluster_metal(symbol: str) -> bool:
     return is_metal(symbol) and symbol not in _COUNTER_IONS
 
 
-def longest_bond(first: str, second: str) -> float:
-    """Longest bonded distance of two elements in angstrom, 0 if they never bond."""
+def longest_bond(first: str, second: str, *, secondary: bool = False) -> float:
+    """Longest bonded distance of two elements in angstrom, 0 if they never bond; `secondary` counts long bonds too."""
     if first in _COUNTER_IONS or second in _COUNTER_IONS:
         return 0.0
     if first == second == "H":
@@ -41,7 +46,9 @@ def longest_bond(first: str, second: str) -> float:
     radii = float(covalent_radii[atomic_numbers[first]] + covalent_radii[atomic_numbers[second]])
     if is_metal(first) and is_metal(second):
         return METAL_FACTOR * radii
-    return radii + TOLERANCE
+    pair = {first, second}
+    long = secondary and pair & _SECONDARY_DONORS and any(map(is_metal, pair))
+    return radii + TOLERANCE + (_SECONDARY if long else 0.0)
 
 
 def overlap_distance(first: str, second: str) -> float:
@@ -49,8 +56,10 @@ def overlap_distance(first: str, second: str) -> float:
     return 0.55 * float(covalent_radii[atomic_numbers[first]] + covalent_radii[atomic_numbers[second]])
 
 
-def bonded_pairs(symbols: Sequence[str], positions: FloatArray) -> list[tuple[int, int]]:
-    """Bonded pairs (i < j) among points in angstrom.
+def bonded_pairs(
+    symbols: Sequence[str], positions: FloatArray, *, secondary: bool = False
+) -> list[tuple[int, int]]:
+    """Bonded pairs (i < j) among points in angstrom; `secondary` as for `longest_bond`.
 
     A hydrogen next to a nonmetal does not bind a metal too, and of two nonmetals only the nearer, unless it lies midway
     or one of them is boron.
@@ -58,7 +67,7 @@ def bonded_pairs(symbols: Sequence[str], positions: FloatArray) -> list[tuple[in
     if len(symbols) < 2:
         return []
     kinds = sorted(set(symbols))
-    limit = {(a, b): longest_bond(a, b) for a in kinds for b in kinds}
+    limit = {(a, b): longest_bond(a, b, secondary=secondary) for a in kinds for b in kinds}
     reach = max(limit.values())
     if not reach:
         return []

@@ -51,30 +51,53 @@ class IonShare:
     reason: str
 
 
+_TOKEN = re.compile(
+    r"(?P<element>[A-Z][a-z]?)(?P<count>\d{0,4})(?![\d.]|(?<=\d)[+-])"
+    r"|(?P<open>[(\[{])|[)\]}](?:(?P<times>\d{1,3})(?![\d.+-]))?"
+    r"|(?P<before>\d{0,2})(?P<sign>[+-])(?P<after>\d{0,2})"
+)
+"""A part of a moiety's formula; a number right before a sign is a charge behind a bracket, ambiguous elsewhere."""
+
+
 def parse_moieties(text: str) -> list[tuple[Composition, int | None, float]]:
-    """(composition, charge or None, count) of each part of _chemical_formula_moiety, e.g. "C72 H60 Ag P4 +, B F4 -"."""
+    """(composition, charge or None, count) of each part of _chemical_formula_moiety, e.g. "C72 H60 Ag P4 +, 2(B F4 -)".
+
+    Parts that are no formula of whole numbers are left out.
+    """
     parts = []
     for piece in text.replace("'", "").split(","):
-        match = re.fullmatch(r"\s*(\d{0,3}\.?\d{0,4})\s*\(?\s*([^()]*?)\s*\)?\s*", piece)
-        if match is None:
-            continue
-        count = float(match.group(1)) if match.group(1) not in ("", ".") else 1.0
-        counts: Counter[str] = Counter()
-        charge: int | None = None
-        for word in match.group(2).split():
-            sign = re.fullmatch(r"(\d{0,2})([+-])(\d{0,2})", word)
-            element = re.fullmatch(r"([A-Z][a-z]?)(\d{0,4})", word)
-            if sign:
-                charge = int(sign.group(2) + (sign.group(1) or sign.group(3) or "1"))
-            elif element:
-                symbol = "H" if element.group(1) == "D" else element.group(1)
-                counts[symbol] += int(element.group(2) or 1)
-            else:
-                counts.clear()
-                break
-        if counts:
-            parts.append((dict(counts), charge, count))
+        count, formula = re.match(r"\s*(\d{0,3}\.?\d{0,4})\s*(.*)", piece, re.DOTALL).groups()  # type: ignore[union-attr]
+        parsed = _parse_formula(formula)
+        if parsed is not None:
+            parts.append((*parsed, float(count) if count not in ("", ".") else 1.0))
     return parts
+
+
+def _parse_formula(text: str) -> tuple[Composition, int | None] | None:
+    """Composition and charge of "[(C2 H5 N5)6 (H2 O)6 Ni3] 6+"; None if it is no formula."""
+    levels: list[Counter[str]] = [Counter()]
+    charge: int | None = None
+    at = 0
+    text = text.strip()
+    while at < len(text):
+        token = _TOKEN.match(text, at)
+        if token is None:
+            return None
+        if token["element"]:
+            levels[-1]["H" if token["element"] == "D" else token["element"]] += int(token["count"] or 1)
+        elif token["open"]:
+            levels.append(Counter())
+        elif token["sign"]:
+            charge = int(token["sign"] + (token["before"] or token["after"] or "1"))
+        elif len(levels) == 1:
+            return None
+        else:
+            for symbol, number in levels.pop().items():
+                levels[-1][symbol] += number * int(token["times"] or 1)
+        at = token.end()
+        while text[at : at + 1].isspace():
+            at += 1
+    return (dict(levels[0]), charge) if len(levels) == 1 and levels[0] else None
 
 
 def matching_moiety(text: str, symbols: Sequence[str]) -> tuple[Composition, int | None] | None:

@@ -17,7 +17,7 @@ from cluster_qc.structure.charges import (
     parse_moieties,
 )
 from cluster_qc.structure.chirality import core_handedness, stereocentres
-from cluster_qc.structure.contacts import metal_contacts
+from cluster_qc.structure.contacts import metal_contacts, nearly_bonded
 from cluster_qc.structure.crystal import Crystal, read_crystal
 from cluster_qc.structure.crystal_checks import (
     composition_warnings,
@@ -94,6 +94,8 @@ def inspect_cif(
     molecules = assemble(cell)
     warnings += overlap_warnings(crystal, cell, molecules, sites, clashes)
     chosen = _pick(crystal, molecules, warnings)
+    molecules, chosen = _with_long_bonds(crystal, cell, molecules, chosen, warnings)
+    molecules = _without_stray_hydrogens(molecules, warnings)
     refuse_guess(crystal, cell, chosen, sites, guessed)
     warnings += partial_warnings(cell, chosen, sites)
     if parse_moieties(crystal.moiety) and matching_moiety(crystal.moiety, chosen.symbols) is None:
@@ -193,21 +195,17 @@ def _pick(crystal: Crystal, molecules: Sequence[Molecule], warnings: list[str]) 
     """Choose the molecule with the most metals, then atoms; the first listed of equals."""
     for molecule in molecules:
         if molecule.infinite and molecule.nmetal:
-            raise StructureError(
-                f"{crystal.path}: {molecule.formula} is bonded to its own image in the next cell: a polymer",
-                kind="polymer",
-                why="an extended network holds no finite molecule, and cutting it would invent one",
-                fix="use a periodic program, or cut a model by hand and give it as an XYZ file",
+            raise _polymer(
+                f"{crystal.path}: {molecule.formula} is bonded to its own image in the next cell: a polymer"
             )
     if any(molecule.infinite for molecule in molecules):
         warnings.append("a species without metals is bonded to its own images; its formula is per cell")
+    if all(is_metal(symbol) for molecule in molecules for symbol in molecule.symbols):
+        raise _polymer(f"{crystal.path} holds metal atoms alone: a metal or an alloy, not molecules")
     metals = [molecule for molecule in molecules if any(map(is_metal, molecule.symbols))]
     if metals and all(len(molecule.symbols) == 1 for molecule in metals):
-        raise StructureError(
-            f"{crystal.path}: no metal atom has a bonded neighbour: an ionic or metallic solid, not molecules",
-            kind="polymer",
-            why="an extended solid holds no finite molecule, and cutting it would invent one",
-            fix="use a periodic program, or cut a model by hand and give it as an XYZ file",
+        raise _polymer(
+            f"{crystal.path}: no metal atom has a bonded neighbour: an ionic or metallic solid, not molecules"
         )
     best = max(molecules, key=lambda molecule: (molecule.nmetal, len(molecule.symbols)))
     if not best.nmetal:
@@ -218,6 +216,49 @@ def _pick(crystal: Crystal, molecules: Sequence[Molecule], warnings: list[str]) 
             fix="convert the file to XYZ and read that, if the organic molecule is meant",
         )
     return best
+
+
+def _without_stray_hydrogens(molecules: Sequence[Molecule], warnings: list[str]) -> list[Molecule]:
+    """Leave out hydrogens bonded to nothing, which a disordered solvent leaves behind: they are no ions."""
+    kept = [molecule for molecule in molecules if molecule.symbols != ("H",)]
+    if len(kept) < len(molecules):
+        warnings.append(
+            f"{len(molecules) - len(kept)} hydrogen atoms of the cell left out: bonded to no other atom"
+        )
+    return kept
+
+
+def _polymer(what: str) -> StructureError:
+    return StructureError(
+        what,
+        kind="polymer",
+        why="an extended solid holds no finite molecule, and cutting it would invent one",
+        fix="use a periodic program, or cut a model by hand and give it as an XYZ file",
+    )
+
+
+def _with_long_bonds(
+    crystal: Crystal,
+    cell: CellAtoms,
+    molecules: list[Molecule],
+    chosen: Molecule,
+    warnings: list[str],
+) -> tuple[list[Molecule], Molecule]:
+    """The molecules with long bonds of the metals, if the file names such a molecule or no molecules at all."""
+    if matching_moiety(crystal.moiety, chosen.symbols) is not None:
+        return molecules, chosen
+    joined = assemble(cell, secondary=True)
+    whole = next(molecule for molecule in joined if chosen.atoms[0] in molecule.atoms)
+    if len(whole.symbols) == len(chosen.symbols) and not whole.infinite:
+        return molecules, chosen
+    if parse_moieties(crystal.moiety) and matching_moiety(crystal.moiety, whole.symbols) is None:
+        return molecules, chosen
+    pair, distance = nearly_bonded(cell, chosen)[0]
+    told = f"{pair} of {distance:.2f} angstrom"
+    if whole.infinite:
+        raise _polymer(f"{crystal.path}: bonds such as {told} join {chosen.formula} to a chain or net")
+    warnings.append(f"bonds such as {told} were counted: without them the molecule would be {chosen.formula}")
+    return joined, _pick(crystal, joined, [])
 
 
 def _with_hydrogens(

@@ -28,6 +28,8 @@ FULL = 0.99
 _PLACE = 2.4
 _SAME_SHARE = 0.03
 """Occupancies of one group differ by less, between atoms refined alone or rounded."""
+_WHOLE = 0.95
+"""Groups whose occupancies add up to this fill their place; the rest is rounding."""
 _RIVALS = 1.3
 """Atoms of two groups closer than this (angstrom) make the groups alternatives of each other."""
 
@@ -76,7 +78,8 @@ def choose_groups(
     Returns
     -------
     sites, occupancies, groups, notes
-        What stays, with occupancy 1 where other groups were dropped for it; what there was; what to warn of.
+        What stays, with the occupancy of the whole place where other groups were dropped for it (less than 1 if
+        they do not fill it, as beside a symmetry element); what there was; what to warn of.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def choose_groups(
     sites = crystal.sites
     groups: list[DisorderGroup] = []
     notes: list[str] = []
-    full: set[int] = set()
+    raised: dict[int, float] = {}
     dropped: set[int] = set()
 
     def add(group: int | None, members: Sequence[int], kept: bool, place: int | None = None) -> None:
@@ -102,12 +105,14 @@ def choose_groups(
         taken = max(ranked, key=lambda group: (means[group], -group))
         if choice in ("A", "B") and len(ranked) > 1:
             taken = ranked[0 if choice == "A" else 1]
+        filled = sum(means.values())
+        filled = filled if 0 < filled < _WHOLE else 1.0
         for group in ranked:
             add(group, by_group[group], group == taken, number)
             if group != taken:
                 dropped.update(by_group[group])
             elif len(ranked) > 1:
-                full.update(by_group[group])
+                raised.update(dict.fromkeys(by_group[group], filled))
         formulae = {group: _composition(sites, by_group[group]) for group in ranked}
         if len(set(formulae.values())) > 1:
             told = ", ".join(f"{group}: {formulae[group] or 'H only'} ({means[group]:g})" for group in ranked)
@@ -129,7 +134,7 @@ def choose_groups(
             fix="choose disorder='major', 'A' or 'B'",
         )
     stay = [i for i in range(len(sites)) if i not in dropped]
-    occupancies = [1.0 if i in full else _occupancy(sites[i]) for i in stay]
+    occupancies = [raised.get(i, _occupancy(sites[i])) for i in stay]
     return [sites[i] for i in stay], occupancies, tuple(groups), notes
 
 

@@ -210,15 +210,17 @@ def images_near(cell: CellAtoms, centres: FloatArray, reach: float) -> tuple[Int
     return index[close], positions[close]
 
 
-def periodic_bonds(cell: CellAtoms) -> list[tuple[int, int, tuple[int, int, int]]]:
+def periodic_bonds(
+    cell: CellAtoms, *, secondary: bool = False
+) -> list[tuple[int, int, tuple[int, int, int]]]:
     """Bonds (i, j, shift): atom i is bonded to atom j moved by `shift` lattice vectors; each listed both ways."""
     kinds = sorted(set(cell.symbols))
-    reach = max(longest_bond(a, b) for a in kinds for b in kinds)
+    reach = max(longest_bond(a, b, secondary=secondary) for a in kinds for b in kinds)
     near = _neighbourhood(cell, 2 * reach)
     symbols = [cell.symbols[i] for i in near.atom]
     natom = len(cell.symbols)
     found = []
-    for p, q in bonded_pairs(symbols, near.positions):
+    for p, q in bonded_pairs(symbols, near.positions, secondary=secondary):
         for a, b in ((p, q), (q, p)):
             if a < natom:
                 i, j = int(near.atom[a]), int(near.atom[b])
@@ -250,11 +252,14 @@ def _holding(
     ]
 
 
-def assemble(cell: CellAtoms) -> list[Molecule]:
-    """All molecules of a cell, each whole; those that contain the first sites come first."""
+def assemble(cell: CellAtoms, *, secondary: bool = False) -> list[Molecule]:
+    """All molecules of a cell, each whole; those that contain the first sites come first.
+
+    `secondary`: long bonds of metals hold molecules together too (see `bonding.longest_bond`).
+    """
     natom = len(cell.symbols)
     neighbours: list[list[tuple[int, tuple[int, int, int]]]] = [[] for _ in range(natom)]
-    for i, j, shift in _holding(cell, periodic_bonds(cell)):
+    for i, j, shift in _holding(cell, periodic_bonds(cell, secondary=secondary)):
         neighbours[i].append((j, shift))
     order = sorted(range(natom), key=lambda i: (int(cell.operation[i]), int(cell.site[i])))
     place: dict[int, tuple[int, int, int]] = {}

@@ -31,6 +31,8 @@ _PIECE = 3.0
 """Sites of one negative group closer than this (angstrom) are of one ion or molecule."""
 _LARGEST_SEARCH = 16
 _TERMINAL = frozenset({"H", "F", "Cl", "Br", "I", "O"})
+_RARE_PAIRS = frozenset({"Cl", "Br"})
+"""Two partly occupied atoms of these at a bond's length are places of one disordered halide, not Cl2 or Br2."""
 
 Pairs = dict[tuple[int, int], float]
 """Distance (angstrom) of pairs of atoms, the lower index first."""
@@ -39,6 +41,8 @@ Pairs = dict[tuple[int, int], float]
 def exclusive_distance(first: str, second: str) -> float:
     """Below this distance in angstrom two partly occupied atoms cannot both be there."""
     a, b = atomic_numbers[first], atomic_numbers[second]
+    if first == second and first in _RARE_PAIRS:
+        return longest_bond(first, second)
     if first in _TERMINAL and second in _TERMINAL and not (first != second and "H" in (first, second)):
         return float(0.55 * (vdw_radii[a] + vdw_radii[b]))
     return float(0.75 * (covalent_radii[a] + covalent_radii[b]))

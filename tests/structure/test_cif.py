@@ -662,7 +662,7 @@ def test_how_far_the_data_fix_the_hand(save, items, operations, verdict):
 
 
 def test_metal_angles_of_a_triangle_add_up_to_a_half_turn(save):
-    rows = ["Au1 Au 0 0 0", "Cu1 Cu 0.28 0 0", "Au2 Au 0.12 0.23 0.02"]
+    rows = ["Au1 Au 0 0 0", "Cu1 Cu 0.28 0 0", "Au2 Au 0.12 0.23 0.02", "Cl1 Cl -0.23 0 0"]
     data = inspect_cif(save(cif(rows))).as_json()["cluster"]
     assert sum(angle["angle"] for angle in data["metal_angles_degrees"]) == pytest.approx(180, abs=0.02)
     assert {angle["triple"] for angle in data["metal_angles_degrees"]} == {"Au-Au-Cu", "Au-Cu-Au"}

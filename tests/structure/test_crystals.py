@@ -14,7 +14,7 @@ from rdkit.Chem import AllChem, rdCIPLabeler
 from cluster_qc.errors import StructureError
 from cluster_qc.model import Cluster
 from cluster_qc.structure import inspect_cif, read_cif, stereocentres
-from cluster_qc.structure.charges import species_charge
+from cluster_qc.structure.charges import parse_moieties, species_charge
 from cluster_qc.structure.molecule import Molecule, hill_formula
 from cluster_qc.structure.valence import lewis_structure
 from cluster_qc.units import angstrom
@@ -324,3 +324,76 @@ def test_phosphorus_and_sulfur_have_labels_and_the_mirror_image_the_opposite(smi
     mirrored = Cluster("mirror", cluster.symbols, cluster.coords * [1, 1, -1])
     swapped = {"R": "S", "S": "R"}
     assert [centre.label for centre in stereocentres(mirrored)[0]] == [swapped[label] for label in expected]
+
+
+# --- traps met in published structures ------------------------------------------------------------------------
+
+# Half of a dimer about an inversion centre at its origin: Cu-Cl 2.25 and, on the long axis, 2.80 angstrom.
+HALF_DIMER: Atoms = [
+    ("Cu", (1.7, 0, 0)), ("Cl", (0.4085, 1.842, 0)), ("Cl", (2.9, -1.9, 0)), ("C", (3.0, 1.4, 0)),
+    ("O", (3.77, 2.22, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moiety", "formula"),
+    [
+        ("?", "C2Cl4Cu2O2"),
+        ("C2 Cl4 Cu2 O2", "C2Cl4Cu2O2"),
+        ("C Cl2 Cu O", "CCl2CuO"),
+        ("C3 Cl2 Cu O", "CCl2CuO"),
+    ],
+)
+def test_a_long_bond_joins_the_molecule_that_the_file_names(save, moiety, formula):
+    lines = rows(HALF_DIMER, P1, (0.5, 0.5, 0.5))
+    report = inspect_cif(save(text(lines, P1, "P -1", f"_chemical_formula_moiety '{moiety}'")))
+    assert report.cluster.formula == formula
+    assert any("Cu...Cl" in told and "2.80" in told for told in report.warnings)
+
+
+def test_long_bonds_without_end_are_a_polymer(save):
+    chain: Atoms = [("Cu", (0, 0, 0)), ("Cl", (2.25, 0, 0)), ("C", (0, 1.9, 0)), ("O", (0, 3.03, 0))]
+    cell = gemmi.UnitCell(5.05, 14, 15, 90, 90, 90)
+    with pytest.raises(StructureError, match=r"Cu\.\.\.Cl of 2\.80 angstrom join CClCuO") as caught:
+        inspect_cif(save(text(rows(chain, cell, (0, 0, 0)), cell)))
+    assert caught.value.kind == "polymer"
+
+
+def test_metal_atoms_alone_are_a_metal(save):
+    pair = rows([("Ga", (0, 0, 0)), ("Ga", (2.5, 0, 0))], BOX, (0.1, 0.1, 0.1))
+    with pytest.raises(StructureError, match="metal atoms alone") as caught:
+        inspect_cif(save(text(pair, BOX)))
+    assert caught.value.kind == "polymer"
+
+
+def test_a_halide_beside_a_twofold_axis_is_one_ion(save):
+    lines = rows(GOLD, BOX, (0.3, 0.3, 0.3)) + rows([("Cl", (1.0, 0, 0))], BOX, (0, 0.8, 0), "0.30 A 1")
+    lines += rows([("Cl", (0, 0.5, 0))], BOX, (0, 0.8, 0), "0.20 A 2")
+    report = inspect_cif(save(text(lines, BOX, "P 1 2 1")))
+    assert (report.copies_in_cell, report.others) == (2, (("Cl", 1),))
+
+
+def test_a_hydrogen_bonded_to_nothing_is_no_ion(save):
+    lines = rows(GOLD, BOX, (0.3, 0.3, 0.3)) + rows([("H", (0, 0, 0))], BOX, (0, 0.8, 0), "0.30 . .")
+    report = inspect_cif(save(text(lines, BOX)))
+    assert (report.others, report.cluster.charge) == ((), 0)
+    assert any("bonded to no other atom" in told for told in report.warnings)
+
+
+@pytest.mark.parametrize(
+    ("moiety", "parts"),
+    [
+        ("[(C2 H5 N5)6 (H2 O)6 Ni3] 6+, 3[S O4] 2-", [("C12H42N30Ni3O6", 6, 1.0), ("O4S", -2, 3.0)]),
+        ("C3 H9 Au P +, 3(Si F6 2-), 0.5(C6 H14)", [("C3H9AuP", 1, 1.0), ("F6Si", -2, 3.0), ("C6H14", None, 0.5)]),
+        ("(Au Cl2)-, (S O4)2-", [("AuCl2", -1, 1.0), ("O4S", -2, 1.0)]),
+        ("Fe 3+, 2C2 H3 N", [("Fe", 3, 1.0), ("C2H3N", None, 2.0)]),
+        ("C6H12Cu2, D2 O", [("C6H12Cu2", None, 1.0), ("H2O", None, 1.0)]),
+        ("(C10 H8 Cu)n, Fe3+, C6 H4.5, C2 (H, ?", []),
+    ],
+)  # fmt: skip
+def test_moieties_in_every_spelling(moiety, parts):
+    found = [
+        (hill_formula([s for s, number in counts.items() for _ in range(number)]), charge, count)
+        for counts, charge, count in parse_moieties(moiety)
+    ]
+    assert found == parts
