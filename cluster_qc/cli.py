@@ -131,6 +131,7 @@ app.command()(cli_structures.build)
 
 
 app.command()(cli_spectra.cd)
+app.command()(cli_spectra.parts)
 for command in (cli_levels.align, cli_levels.levels, cli_levels.ups, cli_levels.tauc, cli_levels.stack):
     app.command()(command)
 

@@ -15,14 +15,15 @@ as a fragment's part of the transition density holds charge.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from cluster_qc.analysis.fragments import fragment_names, sqrt_overlap
-from cluster_qc.analysis.rotatory import Gauge
+from cluster_qc.analysis.rotatory import Gauge, electric_dipoles
 from cluster_qc.errors import InputError, NotConvergedError
-from cluster_qc.model import Excitation, GroundState, MomentIntegrals
+from cluster_qc.model import Excitation, ExcitedStates, GroundState, MomentIntegrals
 from cluster_qc.model.arrays import FloatArray, IntArray, frozen
 
 _SAME = 1e-6
@@ -76,7 +77,7 @@ def rotatory_parts(
 ) -> RotatoryParts:
     """Split the rotatory strength of one singlet by fragments and by orbital pairs.
 
-    Parts of opposite sign may each be far larger than their sum.
+    Parts of opposite sign may each be far larger than their sum. For many states see `rotatory_parts_of_states`.
 
     Parameters
     ----------
@@ -98,83 +99,101 @@ def rotatory_parts(
     InputError
         For an unknown gauge, or integrals of another molecule, basis set or origin.
     """
-    states = excitation.states
-    if gauge not in ("length", "velocity"):
-        raise InputError(f"gauge is {gauge!r}; it is 'length' or 'velocity'")
-    if not (allow_unconverged or (excitation.converged and states.ground.converged)):
-        raise NotConvergedError(
-            f"{excitation.label} or its ground state did not converge",
-            why="an unconverged root can have the moments of another state",
-            fix="run with more cycles, or pass allow_unconverged=True to look all the same",
-        )
-    ground = states.ground
-    if integrals.position.shape[1] != len(ground.ao_atoms):
-        raise InputError(
-            f"the integrals are of {integrals.position.shape[1]} AOs, the ground state has {len(ground.ao_atoms)}"
-        )
-    plus, minus = 2 * (excitation.x + excitation.y), 2 * (excitation.x - excitation.y)
-    if gauge == "length":
-        operator, amplitudes = integrals.position, plus
-        stored = states.require("electric")[excitation.index]
-    else:
-        operator, amplitudes = integrals.velocity / excitation.energy, minus
-        stored = states.require("velocity")[excitation.index] / excitation.energy
-    electric_ia = _by_orbitals(ground, operator, states.occupied, states.virtual) * amplitudes
-    magnetic_ia = _by_orbitals(ground, integrals.magnetic, states.occupied, states.virtual) * minus
-    electric, magnetic = electric_ia.sum(axis=(1, 2)), magnetic_ia.sum(axis=(1, 2))
-    for found, known in ((electric, stored), (magnetic, states.require("magnetic")[excitation.index])):
-        if np.abs(found - known).max() > _SAME * max(1.0, np.abs(known).max()):
+    return _Splitter(excitation.states, integrals, gauge).parts(excitation, allow_unconverged)
+
+
+def rotatory_parts_of_states(
+    states: ExcitedStates,
+    integrals: MomentIntegrals,
+    gauge: Gauge = "velocity",
+    *,
+    allow_unconverged: bool = False,
+) -> Iterator[RotatoryParts]:
+    """`rotatory_parts` of each state in turn; what depends on the molecule alone is computed once."""
+    splitter = _Splitter(states, integrals, gauge)
+    return (splitter.parts(state, allow_unconverged) for state in states)
+
+
+class _Splitter:
+    """The operators of one set of states, between orbitals and between orthogonalised AOs."""
+
+    def __init__(self, states: ExcitedStates, integrals: MomentIntegrals, gauge: Gauge) -> None:
+        if gauge not in ("length", "velocity"):
+            raise InputError(f"gauge is {gauge!r}; it is 'length' or 'velocity'")
+        ground = states.ground
+        if integrals.position.shape[1] != len(ground.ao_atoms):
             raise InputError(
-                "the integrals do not give the moments of this state",
-                why="they belong to another geometry, basis set or origin",
-                fix="use moment_integrals(states.ground, states.gauge_origin)",
+                f"the integrals are of {integrals.position.shape[1]} AOs, the ground state has {len(ground.ao_atoms)}"
             )
-    names, owner = _partition(ground)
-    left = ground.coefficients[0][:, states.occupied]
-    right = ground.coefficients[0][:, states.virtual]
-    electric_f, magnetic_f = (
-        _by_fragments(ground, matrices, left @ weights @ right.T, owner, len(names))
-        for matrices, weights in ((operator, amplitudes), (integrals.magnetic, minus))
-    )
-    product = electric_f @ magnetic_f.T
-    remarks: tuple[str, ...] = ()
-    if gauge == "length":
-        where = "({:.3f}, {:.3f}, {:.3f}) bohr".format(*integrals.origin)
-        remarks = (f"length gauge: the parts hold for the origin {where} only",)
-    return RotatoryParts(
-        label=excitation.label,
-        gauge=gauge,
-        origin=integrals.origin,
-        total=float(electric @ magnetic),
-        fragments=names,
-        pairs=0.5 * (product + product.T),
-        occupied=states.occupied,
-        virtual=states.virtual,
-        orbital_pairs=0.5
-        * (np.einsum("xia,x->ia", electric_ia, magnetic) + np.einsum("xia,x->ia", magnetic_ia, electric)),
-        remarks=remarks,
-    )
+        self._gauge, self._origin = gauge, integrals.origin
+        self._names, self._owner = _partition(ground)
+        root = sqrt_overlap(ground)
+        inverse = np.linalg.inv(root)
+        occupied, virtual = (ground.coefficients[0][:, i] for i in (states.occupied, states.virtual))
+        self._occupied, self._virtual = root @ occupied, root @ virtual
+        electric = integrals.position if gauge == "length" else integrals.velocity
+        self._by_orbitals, self._by_aos = (
+            [left @ operator @ right for operator in (electric, integrals.magnetic)]
+            for left, right in ((occupied.T, virtual), (inverse, inverse))
+        )
 
+    def parts(self, excitation: Excitation, allow_unconverged: bool) -> RotatoryParts:
+        states = excitation.states
+        if not (allow_unconverged or (excitation.converged and states.ground.converged)):
+            raise NotConvergedError(
+                f"{excitation.label} or its ground state did not converge",
+                why="an unconverged root can have the moments of another state",
+                fix="run with more cycles, or pass allow_unconverged=True to look all the same",
+            )
+        minus = 2 * (excitation.x - excitation.y)
+        # Of the electric and the magnetic moment; in the velocity gauge the electric one is <0|d/dr|n>/E.
+        weights = (
+            2 * (excitation.x + excitation.y) if self._gauge == "length" else minus / excitation.energy,
+            minus,
+        )
+        by_orbitals = [o * w for o, w in zip(self._by_orbitals, weights, strict=True)]
+        electric, magnetic = (elements.sum(axis=(1, 2)) for elements in by_orbitals)
+        known = electric_dipoles(states, self._gauge)[excitation.index]
+        for found, stored in ((electric, known), (magnetic, states.require("magnetic")[excitation.index])):
+            if np.abs(found - stored).max() > _SAME * max(1.0, np.abs(stored).max()):
+                raise InputError(
+                    "the integrals do not give the moments of this state",
+                    why="they belong to another geometry, basis set or origin",
+                    fix="use moment_integrals(states.ground, states.gauge_origin)",
+                )
+        electric_f, magnetic_f = (
+            self._by_fragments(operator, self._occupied @ w @ self._virtual.T)
+            for operator, w in zip(self._by_aos, weights, strict=True)
+        )
+        product = electric_f @ magnetic_f.T
+        remarks: tuple[str, ...] = ()
+        if self._gauge == "length":
+            where = "({:.3f}, {:.3f}, {:.3f}) bohr".format(*self._origin)
+            remarks = (f"length gauge: the parts hold for the origin {where} only",)
+        return RotatoryParts(
+            label=excitation.label,
+            gauge=self._gauge,
+            origin=self._origin,
+            total=float(electric @ magnetic),
+            fragments=self._names,
+            pairs=0.5 * (product + product.T),
+            occupied=states.occupied,
+            virtual=states.virtual,
+            orbital_pairs=0.5
+            * (
+                np.einsum("xia,x->ia", by_orbitals[0], magnetic)
+                + np.einsum("xia,x->ia", by_orbitals[1], electric)
+            ),
+            remarks=remarks,
+        )
 
-def _by_orbitals(
-    ground: GroundState, operator: FloatArray, occupied: IntArray, virtual: IntArray
-) -> FloatArray:
-    """Operator elements between orbitals, (3, nocc, nvir)."""
-    orbitals = ground.coefficients[0]
-    return np.asarray(orbitals[:, occupied].T @ operator @ orbitals[:, virtual])
-
-
-def _by_fragments(
-    ground: GroundState, operator: FloatArray, density: FloatArray, owner: IntArray, count: int
-) -> FloatArray:
-    """Moments of the fragments, (nfragment, 3), from an operator (3, nao, nao) and a density (nao, nao) in AOs."""
-    root = sqrt_overlap(ground)
-    inverse = np.linalg.inv(root)
-    elements = (inverse @ operator @ inverse) * (root @ density @ root)
-    by_ao = 0.5 * (elements.sum(axis=1) + elements.sum(axis=2))
-    moments = np.zeros((count, 3))
-    np.add.at(moments, owner, by_ao.T)
-    return moments
+    def _by_fragments(self, operator: FloatArray, density: FloatArray) -> FloatArray:
+        """Moments of the fragments, (nfragment, 3), from an operator (3, nao, nao) and a transition density."""
+        elements = operator * density
+        by_ao = 0.5 * (elements.sum(axis=1) + elements.sum(axis=2))
+        moments = np.zeros((len(self._names), 3))
+        np.add.at(moments, self._owner, by_ao.T)
+        return moments
 
 
 def _partition(ground: GroundState) -> tuple[tuple[str, ...], IntArray]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.signal import find_peaks
 
-from cluster_qc.analysis.broadening import Shape, broaden, delta_epsilon, epsilon
+from cluster_qc.analysis.broadening import Shape, broaden, delta_epsilon, epsilon, line_shape
 from cluster_qc.analysis.rotatory import Gauge, oscillator_strengths, rotatory_strengths
 from cluster_qc.errors import InputError
 from cluster_qc.files import storage_errors
@@ -135,9 +135,8 @@ def _simulate(
         )
     last = float(positions.max()) - fwhm
     if energies is None:
-        first = max(float(positions.min()) - 3 * fwhm, _LOWEST)
-        last = max(last, first + fwhm)
-        grid = np.linspace(first, last, round((last - first) / fwhm * _POINTS_PER_FWHM) + 1)
+        grid = covered_energies(float(positions.min()), float(positions.max()), fwhm)
+        last = float(grid[-1])
         remarks.append(
             f"the curve ends at {last / electronvolt:.2f} eV ({wavelength_nm(last):.0f} nm), one width below the last "
             f"of {len(positions)} roots: beyond it, roots that were not computed are missing"
@@ -173,6 +172,16 @@ def _simulate(
     )
 
 
+def covered_energies(lowest: float, highest: float, fwhm: float) -> FloatArray:
+    """Photon energies of a curve, (npoint,), whose roots lie between `lowest` and `highest`; hartree.
+
+    From three widths below the lowest root to one width below the highest, but at least one width long.
+    """
+    first = max(lowest - 3 * fwhm, _LOWEST)
+    last = max(highest - fwhm, first + fwhm)
+    return np.linspace(first, last, round((last - first) / fwhm * _POINTS_PER_FWHM) + 1)
+
+
 def cotton_bands(spectrum: Spectrum, prominence: float = 0.05) -> list[dict[str, float]]:
     """Find the extrema of a CD curve: [{"wavelength_nm", "delta_epsilon_lmolcm"}], by ascending wavelength.
 
@@ -193,6 +202,15 @@ def cotton_bands(spectrum: Spectrum, prominence: float = 0.05) -> list[dict[str,
         {"wavelength_nm": wavelength_nm(energy), "delta_epsilon_lmolcm": value}
         for energy, value in reversed(extrema(spectrum.energies, spectrum.values, prominence))
     ]
+
+
+def stick_weights(spectrum: Spectrum, energy: float) -> FloatArray:
+    """Return what a unit of each stick's rotatory strength adds to a CD curve at one photon energy, (nstates,).
+
+    In L/(mol cm) per atomic unit; times `stick_strengths` they sum to the curve's value there.
+    """
+    offsets = energy - (spectrum.stick_energies + spectrum.shift)
+    return delta_epsilon(energy, line_shape(offsets, spectrum.fwhm, spectrum.shape))
 
 
 def extrema(energies: FloatArray, values: FloatArray, prominence: float) -> list[tuple[float, float]]:

@@ -13,6 +13,7 @@ import numpy as np
 from cluster_qc.errors import InputError
 from cluster_qc.files import need_writable, replaced, write_text
 from cluster_qc.model import MeasuredSpectrum, Spectrum
+from cluster_qc.model.arrays import FloatArray
 from cluster_qc.model.spectrum import LARGEST_SHIFT, WIDEST_BAND
 from cluster_qc.units import electronvolt, energy_from_nm, wavelength_nm
 from cluster_qc.workflow.figures import PICTURES
@@ -27,36 +28,34 @@ _SIGN = {1: "+", -1: "-"}
 
 @dataclass(frozen=True, eq=False)
 class RunCD:
-    """What `cluster-qc cd` shows of one run."""
+    """What `cluster-qc cd` shows of one run, or of an average of runs."""
 
-    directory: Path
+    title: str
+    """The folder, or what the average stands for."""
+    label: str
+    """A short name, for legends and tables."""
     cd: Spectrum
     absorption: Spectrum
     """Made like `cd`, for their quotient."""
     published: tuple[tuple[float, int], ...] | None
     """Measured Cotton bands known for this molecule, (nm, sign)."""
     summary: Mapping[str, Any]
-    """The run's summary.json."""
+    """The run's summary.json; empty for an average."""
 
 
-def simulate_run_cd(
-    directory: Path,
-    *,
+def curve_settings(
+    summary: Mapping[str, Any],
     fwhm_ev: float | None = None,
     shift_ev: float | None = None,
     gauge: str | None = None,
-    uv: MeasuredSpectrum | None = None,
-) -> RunCD:
-    """The CD of a finished run; width, shift and gauge are the run's unless given, the shift also from a UV curve.
+) -> dict[str, Any]:
+    """Width, shift and gauge of a run's curves as arguments of `simulate_cd`: those of the run unless given.
 
     Raises
     ------
     InputError
-        If a shift and a UV curve to take it from are both given.
+        For a width or shift that no spectrum has.
     """
-    from cluster_qc.analysis.comparison import fit_uv_shift
-    from cluster_qc.analysis.spectra import simulate_absorption, simulate_cd
-
     if fwhm_ev is not None and not 0 < fwhm_ev * electronvolt <= WIDEST_BAND:
         raise InputError(
             f"--fwhm is {fwhm_ev:g} eV",
@@ -69,25 +68,57 @@ def simulate_run_cd(
             why=f"it is at most {LARGEST_SHIFT / electronvolt:g} eV either way",
             fix="e.g. --shift -0.2",
         )
-    summary = read_summary(directory)
     stored = summary.get("cd") or {}
-    singlets = load_states(directory, "singlet")
-    if uv is not None and shift_ev is not None:
-        raise InputError("--shift and --absorption both give the shift", fix="leave one out")
-    settings: dict[str, Any] = {
+    return {
         "fwhm": (stored.get("fwhm_ev", 0.3) if fwhm_ev is None else fwhm_ev) * electronvolt,
         "gauge": gauge or stored.get("gauge", "length"),
+        "shift": (stored.get("shift_ev", 0.0) if shift_ev is None else shift_ev) * electronvolt,
     }
-    shift = (stored.get("shift_ev", 0.0) if shift_ev is None else shift_ev) * electronvolt
-    origin = "given"
+
+
+def simulate_run_cd(
+    directory: Path,
+    *,
+    fwhm_ev: float | None = None,
+    shift_ev: float | None = None,
+    gauge: str | None = None,
+    uv: MeasuredSpectrum | None = None,
+    energies: FloatArray | None = None,
+) -> RunCD:
+    """The CD of a finished run; width, shift and gauge are the run's unless given, the shift also from a UV curve.
+
+    Parameters
+    ----------
+    directory, fwhm_ev, shift_ev, gauge
+        The run, and the settings that replace its own.
+    uv
+        Measured absorption to fit the shift on.
+    energies
+        Photon energies, hartree, (npoint,); default as in `simulate_cd`.
+
+    Raises
+    ------
+    InputError
+        If a shift and a UV curve to take it from are both given, or for a value out of range.
+    """
+    from cluster_qc.analysis.comparison import fit_uv_shift
+    from cluster_qc.analysis.spectra import simulate_absorption, simulate_cd
+
+    summary = read_summary(directory)
+    settings = curve_settings(summary, fwhm_ev, shift_ev, gauge)
+    singlets = load_states(directory, "singlet")
     if uv is not None:
-        fitted = fit_uv_shift(singlets, uv, **settings)
-        shift, origin = fitted.shift, fitted.origin
-    settings |= {"shift": shift, "shift_origin": origin}
+        if shift_ev is not None:
+            raise InputError("--shift and --absorption both give the shift", fix="leave one out")
+        fitted = fit_uv_shift(singlets, uv, fwhm=settings["fwhm"], gauge=settings["gauge"])
+        settings |= {"shift": fitted.shift, "shift_origin": fitted.origin}
+    name = directory.resolve().name
+    hand = summary.get("structure", {}).get("core_handedness")
     return RunCD(
-        directory=directory,
-        cd=simulate_cd(singlets, **settings),
-        absorption=simulate_absorption(singlets, **settings),
+        title=str(directory),
+        label=name if hand is None else f"{name} (core {hand})",
+        cd=simulate_cd(singlets, energies=energies, **settings),
+        absorption=simulate_absorption(singlets, energies=energies, **settings),
         published=measured_cotton_signs(singlets.ground.cluster, summary.get("structure", {}).get("cip", [])),
         summary=summary,
     )
@@ -100,13 +131,17 @@ def cd_text(run: RunCD) -> str:
 
     curve = run.cd
     width, shift = curve.fwhm / electronvolt, curve.shift / electronvolt
-    lines = [f"{run.directory}: fwhm {width:.2f} eV, shift {shift:+.2f} eV, {curve.gauge} form"]
+    lines = [f"{run.title}: fwhm {width:.2f} eV, shift {shift:+.2f} eV, {curve.gauge} form"]
     bands = cotton_bands(curve)
     factors = dissymmetry_curve(curve, run.absorption) if bands else None
     for band in bands:
-        g = factors.at(energy_from_nm(band["wavelength_nm"])) if factors else None
+        energy = energy_from_nm(band["wavelength_nm"])
+        g = factors.at(energy) if factors else None
+        error = ""
+        if curve.uncertainty is not None:
+            error = f" +- {np.interp(energy, curve.energies, curve.uncertainty):.2f}"
         lines.append(
-            f"  {band['wavelength_nm']:8.1f} nm {band['delta_epsilon_lmolcm']:+10.2f} L/(mol cm)   g_abs "
+            f"  {band['wavelength_nm']:8.1f} nm {band['delta_epsilon_lmolcm']:+10.2f}{error} L/(mol cm)   g_abs "
             + ("none: too little absorption" if g is None else f"{g:+.1e}")
         )
     lines += [] if bands else ["  no band"]
@@ -124,7 +159,7 @@ def compare_text(run: RunCD, measured: MeasuredSpectrum) -> tuple[str, bool]:
     found = compare_cd(run.cd, measured)
     first, last = (wavelength_nm(energy) for energy in found.energy_range[::-1])
     lines = [
-        f"{run.directory} and {measured.source}",
+        f"{run.title} and {measured.source}",
         *textwrap.wrap(found.verdict, 100, initial_indent="  ", subsequent_indent="    "),
         f"  compared from {first:.0f} to {last:.0f} nm, shift {found.shift / electronvolt:+.3f} eV "
         f"({found.shift_origin})",
@@ -169,14 +204,14 @@ def assignment_text(runs: Sequence[RunCD], measured: MeasuredSpectrum | None) ->
             why="none is published for these molecules, or not the same for all of them",
             fix="give a measured curve with --experiment",
         )
-    labels = [_label(run) for run in runs]
+    labels = [run.label for run in runs]
     target = measured or published or ()
     found = assign_by_cd([run.cd for run in runs], target, labels)
     bands = published or () if measured is None else measured_cotton_bands(measured)
     source = f"the film ({COTTON_SOURCE})" if measured is None else measured.source
     columns = [[f"{s:+.2f}", f"{-s:+.2f}"] for s in found.similarities]
     names = ["similarity", "of the mirror image", "over the settings", "closest in", "total energy"]
-    energies, remark = _relative_energies(runs)
+    energies, remark = relative_energies([run.summary for run in runs])
     for cells, scan, count, energy in zip(columns, found.scan, found.closest, energies, strict=True):
         cells += [f"{np.nanmin(scan):+.2f} to {np.nanmax(scan):+.2f}", f"{count} of {found.settings}"]
         cells.append("not comparable" if energy is None else f"{energy / electronvolt:+.3f} eV")
@@ -215,26 +250,19 @@ def assignment_text(runs: Sequence[RunCD], measured: MeasuredSpectrum | None) ->
     return "\n".join(lines), found.outcome != "undecided"
 
 
-def _label(run: RunCD) -> str:
-    hand = run.summary.get("structure", {}).get("core_handedness")
-    name = run.directory.resolve().name
-    return name if hand is None else f"{name} (core {hand})"
-
-
-def _relative_energies(runs: Sequence[RunCD]) -> tuple[list[float | None], str]:
+def relative_energies(summaries: Sequence[Mapping[str, Any]]) -> tuple[list[float | None], str]:
     """Total energies above the lowest one, hartree, and what they are worth; None where methods or formulas differ."""
 
-    def conditions(run: RunCD) -> Any:
-        structure, method = run.summary.get("structure", {}), run.summary.get("method", {})
+    def conditions(summary: Mapping[str, Any]) -> Any:
+        structure, method = summary.get("structure", {}), summary.get("method", {})
         others = ("preset", "singlets", "triplets")
         kept = {key: value for key, value in method.items() if key not in others and value is not None}
         return structure.get("formula"), structure.get("charge"), kept
 
-    energies = [run.summary.get("levels", {}).get("total_energy_hartree") for run in runs]
-    if None in energies or any(conditions(run) != conditions(runs[0]) for run in runs):
-        return [None] * len(
-            runs
-        ), "total energies not compared: formulas or methods of the ground states differ"
+    energies = [summary.get("levels", {}).get("total_energy_hartree") for summary in summaries]
+    if None in energies or any(conditions(summary) != conditions(summaries[0]) for summary in summaries):
+        missing: list[float | None] = [None] * len(summaries)
+        return missing, "total energies not compared: formulas or methods of the ground states differ"
     lowest = min(energies)
     return [energy - lowest for energy in energies], (
         "total energies: of the electrons at each geometry, without vibrations and neighbours"
@@ -265,7 +293,7 @@ def write_cd(path: Path, runs: Sequence[RunCD], measured: MeasuredSpectrum | Non
     """
     check_curve_file(path, len(runs))
     suffix = path.suffix.lower()
-    curves, labels = [run.cd for run in runs], [run.directory.name for run in runs]
+    curves, labels = [run.cd for run in runs], [run.label for run in runs]
     if suffix == ".csv":
         from cluster_qc.analysis.spectra import write_spectrum_csv
 

@@ -18,7 +18,8 @@ MODULES = (
     "cluster_qc.cli", "cluster_qc.drivers.optimize", "cluster_qc.drivers.plan", "cluster_qc.drivers.tddft",
     "cluster_qc.drivers.molden", "cluster_qc.drivers.nto", "cluster_qc.drivers.volume", "cluster_qc.plotting.figures",
     "cluster_qc.structure.builder", "cluster_qc.structure.cif", "cluster_qc.workflow.build", "cluster_qc.workflow.run",
-    "cluster_qc.workflow.chiroptics", "cluster_qc.workflow.orbitals", "cluster_qc.workflow.slurm",
+    "cluster_qc.workflow.chiroptics", "cluster_qc.workflow.conformers", "cluster_qc.workflow.orbitals",
+    "cluster_qc.workflow.rotatory_parts", "cluster_qc.workflow.slurm",
     "cluster_qc.workflow.status",
 )  # fmt: skip
 
