@@ -41,7 +41,6 @@ SchedulerParameters=bf_interval=5,sched_interval=5,batch_sched_delay=0,sched_min
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 ReturnToService=2
-KillWait=2
 JobRequeue=1
 MessageTimeout=5
 SlurmdParameters=config_overrides
@@ -56,12 +55,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Slurm:
-    """The daemons; `SLURM_CONF` in the environment leads to them."""
+def sibling(name):
+    """A module beside this file; the tests are no package."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-    def __init__(self, folder):
+
+class Slurm:
+    """The daemons, which end with `keeper`; `SLURM_CONF` in the environment leads to them."""
+
+    def __init__(self, folder, keeper):
         self.folder = folder
         self.configuration = folder / "slurm.conf"
+        self._keeper = keeper
 
     @staticmethod
     def wait_until(condition, what, patience_s=PATIENCE_S):
@@ -77,11 +85,16 @@ class Slurm:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def start_munge(self):
+        self.call("mungekey", "--create", f"--keyfile={self.folder}/munge.key")
+        files = [f"--{name}-file={self.folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
+        self._keeper.run("munged", "--force", f"--socket={self.folder}/munge.socket", *files)
+
     def start_controller(self):
-        self.call("slurmctld", "-f", self.configuration)
+        self._keeper.run("slurmctld", "-f", self.configuration)
 
     def start_node(self):
-        self.call("slurmd", "-N", "localhost", "-f", self.configuration)
+        self._keeper.run("slurmd", "-N", "localhost", "-f", self.configuration)
 
     def pid(self, daemon):
         return int((self.folder / f"{daemon}.pid").read_text())
@@ -105,32 +118,25 @@ def slurm(tmp_path_factory):
         folder = tmp_path_factory.mktemp("slurm")
         for name in ("state", "spool"):
             (folder / name).mkdir()
-        cluster = Slurm(folder)
-        patch.setenv("SLURM_CONF", str(cluster.configuration))
+        patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
+        keeper = sibling("keeper").Keeper()
+        cluster = Slurm(folder, keeper)
         ports = {"controller_port": free_port(), "node_port": free_port()}
         cluster.configuration.write_text(CONFIGURATION.format(folder=folder, **ports))
-        files = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
         try:
-            cluster.call("mungekey", "--create", f"--keyfile={folder}/munge.key")
-            cluster.call("munged", "--force", f"--socket={folder}/munge.socket", *files)
+            cluster.start_munge()
             cluster.start_controller()
             cluster.start_node()
             cluster.wait_until(lambda: "idle" in cluster.call("sinfo", "-h", "-o", "%T"), "the node")
             yield cluster
-            cluster.call("scancel", "--user=root")
         finally:
-            for name in ("slurmd", "slurmctld", "munge"):
-                if (folder / f"{name}.pid").exists():
-                    os.kill(cluster.pid(name), signal.SIGTERM)
+            keeper.close()
 
 
 @pytest.fixture(scope="session")
 def zygote(tmp_path_factory):
     """Runs commands in processes that need no time for imports."""
-    spec = spec_from_file_location("zygote", Path(__file__).with_name("zygote.py"))
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    server = module.Zygote(tmp_path_factory.mktemp("zygote"))
+    server = sibling("zygote").Zygote(tmp_path_factory.mktemp("zygote"))
     yield server
     server.close()
 

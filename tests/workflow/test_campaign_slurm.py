@@ -13,6 +13,7 @@ import pytest
 
 from cluster_qc.store import load as load_record
 from cluster_qc.workflow.campaign.results import campaign_statuses
+from cluster_qc.workflow.campaign.tether import tied_to
 from cluster_qc.workflow.lock import owner_of
 from cluster_qc.workflow.slurm import batch_name
 from cluster_qc.workflow.status import run_status
@@ -33,6 +34,7 @@ slow = [pytest.mark.slow, pytest.mark.timeout(3600)]
 NOTICED_S = 60  # how soon a job that someone cancelled is told
 AWAY_S = 30
 WATCHDOG_S = 120  # how soon a driver ends that can no longer ask Slurm
+DRIVERS = []
 
 
 @pytest.fixture
@@ -43,18 +45,23 @@ def folder(slurm, tmp_path, monkeypatch):
     (tmp_path / "site.toml").write_text(f'cores = 1\nscratch = "{tmp_path}/node"\n')
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield tmp_path
+    while DRIVERS:
+        DRIVERS.pop().kill()
     slurm.call("scancel", "--user=root")
 
 
 def start(folder, *options):
     site = ("--on", "slurm", "--site", "site.toml")
-    return subprocess.Popen(
+    driver = subprocess.Popen(
         [sys.executable, "-m", "cluster_qc", "campaign", "campaign.toml", "-o", "out", *site, *options],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=tied_to(os.getpid()),  # noqa: PLW1509  (one system call, looked up before the fork)
     )
+    DRIVERS.append(driver)
+    return driver
 
 
 def records(folder):
