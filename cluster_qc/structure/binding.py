@@ -36,6 +36,11 @@ class Site:
         """Formal charge of the ligand."""
         return int(Chem.GetFormalCharge(self.molecule))
 
+    @property
+    def donor_symbols(self) -> list[str]:
+        """Elements of the donors."""
+        return [self.molecule.GetAtomWithIdx(self.atoms.index(i)).GetSymbol() for i in self.donors]
+
     def frame(self) -> tuple[int, ...]:
         """Donors, then the atoms between them, as indices into `atoms`."""
         donors = [self.atoms.index(i) for i in self.donors]
@@ -53,6 +58,13 @@ class BoundLigand:
     """Atom of `molecule` -> atom of the core in whose place it goes: donors first, then what lies between them."""
     ring: dict[int, int]
     """The same for further atoms of rings that the old ligand has too; standing there fixes the pucker."""
+    loose: frozenset[int]
+    """Anchors that only show the way: what lies between donors of other elements than the old ones."""
+
+    @property
+    def charge(self) -> int:
+        """Formal charge of the bound ligand."""
+        return int(Chem.GetFormalCharge(self.molecule))
 
 
 def find_sites(cluster: Cluster) -> tuple[list[Site], list[int]]:
@@ -115,30 +127,20 @@ def bind(smiles: str, site: Site) -> BoundLigand:
         raise InputError(f"{smiles!r} is more than one molecule", fix="give one ligand")
     _check_stereo(bare, smiles)
     molecule = Chem.AddHs(bare)
-    surplus = Chem.GetFormalCharge(molecule) - site.charge
-    if surplus < 0:
-        raise InputError(
-            f"{smiles} has charge {Chem.GetFormalCharge(molecule):+d}, the ligand it replaces {site.charge:+d}",
-            why="the metals' oxidation states would change",
-            fix="draw the ligand with the charge of the old one, or with protons on its donors to lose",
-        )
     old = site.frame()
     ndonor = len(site.donors)
     mapped = {atom.GetAtomMapNum(): atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetAtomMapNum()}
     candidates = [_mapped_frame(molecule, mapped, site, smiles)] if mapped else _matches(molecule, site, old)
+    wanted = _local_charge(site.molecule, old)
+    surplus = {match: _local_charge(molecule, match) - wanted for match in candidates}
     usable = {}
-    for match in candidates:
-        acidic = _acidic(molecule, match[:ndonor], surplus)
+    for match, protons in surplus.items():
+        acidic = _acidic(molecule, match[:ndonor], protons) if protons >= 0 else None
         if acidic is not None:
             usable[match] = acidic
     pattern = "-".join(site.molecule.GetAtomWithIdx(i).GetSymbol() for i in _reading_order(site, old))
     if not usable:
-        raise InputError(
-            f"{smiles} does not bind as the ligand it replaces: it has no {pattern} group"
-            + (f" that can lose {surplus} of its protons" if surplus else ""),
-            why="the new donors go where the old ones are",
-            fix="draw the free ligand with its acidic hydrogens (S=C-N-H), or mark the donors: [S:2]=C1[NH:1]CCS1",
-        )
+        raise _no_site(smiles, molecule, site, pattern, surplus, wanted)
     ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
     scores = {match: _strangeness(molecule, match, site, old, usable[match]) for match in usable}
     least = min(scores.values())
@@ -152,10 +154,53 @@ def bind(smiles: str, site: Site) -> BoundLigand:
         )
     match = min(best)
     places = dict(zip(match, (site.atoms[i] for i in old), strict=True))
-    ring = _shared_rings(molecule, match, site, old)
+    same = [molecule.GetAtomWithIdx(i).GetSymbol() for i in match[:ndonor]] == site.donor_symbols
+    ring = _shared_rings(molecule, match, site, old) if same else {}
+    loose = frozenset() if same else frozenset(match[ndonor:])
     for atom in molecule.GetAtoms():
         atom.SetAtomMapNum(0)
-    return BoundLigand(smiles, _deprotonated(molecule, usable[match], match), places, ring)
+    return BoundLigand(smiles, _deprotonated(molecule, usable[match], match), places, ring, loose)
+
+
+def _no_site(
+    smiles: str,
+    molecule: Chem.Mol,
+    site: Site,
+    pattern: str,
+    surplus: dict[tuple[int, ...], int],
+    wanted: int,
+) -> InputError:
+    """Why a ligand cannot take a site."""
+    if surplus and max(surplus.values()) < 0:
+        return InputError(
+            f"the donors of {smiles} have charge {wanted + max(surplus.values()):+d}, those of the ligand it replaces "
+            f"{wanted:+d}",
+            why="the metals' oxidation states would change",
+            fix="draw the ligand with the charge of the old one, or with protons on its donors to lose",
+        )
+    protons = max(surplus.values(), default=0)
+    what = f"{smiles} does not bind as the ligand it replaces: it has no {pattern} group"
+    elements = {atom.GetSymbol() for atom in molecule.GetAtoms()}
+    fix = "draw the free ligand with its acidic hydrogens (S=C-N-H), or mark the donors: [S:2]=C1[NH:1]CCS1"
+    if not elements >= set(site.donor_symbols):
+        donors = " and ".join(dict.fromkeys(site.donor_symbols))
+        fix = f"this core binds its ligands by {donors}; take one whose ligands bind as this one does"
+    return InputError(
+        what + (f" that can lose {protons} of its protons" if protons else ""),
+        why=f"the new donors go where the old ones are, and each old ligand has charge {wanted:+d} there",
+        fix=fix,
+    )
+
+
+def _local_charge(molecule: Chem.Mol, frame: Sequence[int]) -> int:
+    """Formal charge of the frame, its neighbours and the rings through it; charged groups further out stay as drawn."""
+    near = set(frame)
+    for i in frame:
+        near |= {other.GetIdx() for other in molecule.GetAtomWithIdx(i).GetNeighbors()}
+    for ring in Chem.GetSymmSSSR(molecule):
+        if not set(frame).isdisjoint(ring):
+            near |= set(ring)
+    return sum(molecule.GetAtomWithIdx(i).GetFormalCharge() for i in near)
 
 
 def _check_stereo(bare: Chem.Mol, smiles: str) -> None:
@@ -241,27 +286,36 @@ def _acidic(molecule: Chem.Mol, donors: Sequence[int], surplus: int) -> tuple[in
 
 
 def _deprotonated(molecule: Chem.Mol, acidic: Sequence[int], frame: Sequence[int]) -> Chem.Mol:
-    """Without one hydrogen on each acidic donor; the charge goes to the other end of D-C=E where there is one."""
+    """Without one hydrogen on each acidic donor; of D-C=E the more acidic end has the charge, however it was drawn."""
     edited = Chem.RWMol(molecule)
     Chem.Kekulize(edited, clearAromaticFlags=True)
     for donor in acidic:
-        bearer = donor
-        for bond in molecule.GetAtomWithIdx(donor).GetBonds():
-            middle = bond.GetOtherAtomIdx(donor)
-            for other in edited.GetAtomWithIdx(middle).GetBonds():
-                end = other.GetOtherAtomIdx(middle)
-                shifted = other.GetBondType() == Chem.BondType.DOUBLE and end != donor and end in frame
-                if shifted and middle in frame and bearer == donor:
-                    edited.GetBondBetweenAtoms(donor, middle).SetBondType(Chem.BondType.DOUBLE)
-                    edited.GetBondBetweenAtoms(middle, end).SetBondType(Chem.BondType.SINGLE)
-                    bearer = end
-        edited.GetAtomWithIdx(bearer).SetFormalCharge(edited.GetAtomWithIdx(bearer).GetFormalCharge() - 1)
+        edited.GetAtomWithIdx(donor).SetFormalCharge(edited.GetAtomWithIdx(donor).GetFormalCharge() - 1)
+    for bearer in frame:
+        if edited.GetAtomWithIdx(bearer).GetFormalCharge() < 0:
+            _shift_charge(edited, bearer, frame)
     # Hydrogens follow all other atoms, so that the numbers of these do not change.
     for hydrogen in sorted((_hydrogens(molecule, donor)[0] for donor in acidic), reverse=True):
         edited.RemoveAtom(hydrogen)
     result = edited.GetMol()
     Chem.SanitizeMol(result)
     return result
+
+
+def _shift_charge(edited: Chem.RWMol, bearer: int, frame: Sequence[int]) -> None:
+    """Move a negative charge from D in D-C=E to E, all of the frame, where E is the more acidic of the two."""
+    atom = edited.GetAtomWithIdx(bearer)
+    for middle in [other.GetIdx() for other in atom.GetNeighbors() if other.GetIdx() in frame]:
+        for bond in edited.GetAtomWithIdx(middle).GetBonds():
+            end = bond.GetOtherAtom(edited.GetAtomWithIdx(middle))
+            if bond.GetBondType() != Chem.BondType.DOUBLE or end.GetIdx() not in frame:
+                continue
+            if _acidity(end.GetSymbol()) < _acidity(atom.GetSymbol()):
+                edited.GetBondBetweenAtoms(bearer, middle).SetBondType(Chem.BondType.DOUBLE)
+                bond.SetBondType(Chem.BondType.SINGLE)
+                end.SetFormalCharge(end.GetFormalCharge() - 1)
+                atom.SetFormalCharge(atom.GetFormalCharge() + 1)
+                return
 
 
 def _acidity(symbol: str) -> int:

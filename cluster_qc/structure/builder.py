@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from ase.data import atomic_numbers, vdw_radii
+from ase.data import atomic_numbers, covalent_radii, vdw_radii
 from scipy.spatial.distance import cdist
 
 from cluster_qc.errors import InputError
@@ -32,6 +32,8 @@ _COMBINATIONS = 64
 _ALIKE_ANGSTROM = 0.4
 _CLASH = 0.6
 _SAME_KCAL = 0.01
+_WINDOW_KCAL = 25.0
+"""For each ligand, above the lowest start; beyond lie rings and bonds torn by a pucker that does not fit."""
 _METAL_RADIUS = 2.4
 
 
@@ -76,7 +78,9 @@ def start_geometries(
 
     The donors of a new ligand and the atoms between them are those that match the old ligand's (elements and bonds), or
     are marked by atom maps 1, 2, ... in the order of the core's donors (by atomic number of the metal they bind, then
-    their own). As many protons leave the donors as the old ligand's charge asks for. A ring that holds two of these
+    their own). As many protons leave the donors as their old charge asks for; charged groups elsewhere in a ligand stay
+    and change the charge of the cluster. Marked donors of another element stand as much farther from their metal as
+    their covalent radius is larger. A ring that holds two of these
     atoms takes the old ligand's pucker where both rings are of one kind; the rest is searched for conformers.
 
     Parameters
@@ -96,8 +100,8 @@ def start_geometries(
     Returns
     -------
     list of Start
-        With the core's charge and multiplicity, positions in bohr; metals first, then ligand by ligand. For each
-        handedness by force-field energy.
+        With the core's multiplicity, positions in bohr; metals first, then ligand by ligand. For each handedness by
+        force-field energy.
 
     Raises
     ------
@@ -120,7 +124,6 @@ def _starts(core: Cluster, ligands: str | Sequence[str | None], limit: int, name
             f"{len(drawn)} ligands were given; {core.name} has {len(sites)}",
             fix="give one SMILES for all, or one for each ligand of the core",
         )
-    points = core.coords / angstrom
     frame = rest + [
         i for site, smiles in zip(sites, drawn, strict=True) if smiles is None for i in site.atoms
     ]
@@ -128,6 +131,7 @@ def _starts(core: Cluster, ligands: str | Sequence[str | None], limit: int, name
     if not taken:
         raise InputError("every ligand is kept, so there is nothing to build")
     bound = [bind(smiles, site) for site, smiles in taken]
+    points = _donor_places(core, [site for site, _ in taken], bound)
     classes = _alike(points, [site for site, _ in taken], bound)
     shapes = [_shapes(taken[members[0]][0], bound[members[0]], points) for members in classes]
     found = []
@@ -137,7 +141,7 @@ def _starts(core: Cluster, ligands: str | Sequence[str | None], limit: int, name
             first = taken[members[0]][0]
             placed |= {k: _place(first, taken[k][0], bound[k], shape, points) for k in members}
         settled, energy = _settle([placed[k] for k in range(len(taken))], points, frame)
-        start = _start(core, frame, settled, energy, drawn, name)
+        start = _start(core, points, frame, settled, energy, drawn, name)
         if start is not None:
             found.append(start)
     if not found:
@@ -148,7 +152,21 @@ def _starts(core: Cluster, ligands: str | Sequence[str | None], limit: int, name
             fix="take a core with more room, or a smaller ligand",
         )
     found.sort(key=lambda start: start.energy_kcal)
+    found = [s for s in found if s.energy_kcal < found[0].energy_kcal + _WINDOW_KCAL * len(taken)]
     return [found[k] for k in _different([start.energy_kcal for start in found])[:limit]]
+
+
+def _donor_places(core: Cluster, sites: Sequence[Site], bound: Sequence[BoundLigand]) -> FloatArray:
+    """The core's positions (angstrom), donors of another element moved by the change of their covalent radius."""
+    points = core.coords / angstrom
+    moved = points.copy()
+    for site, ligand in zip(sites, bound, strict=True):
+        for (atom, place), metals in zip(ligand.anchors.items(), site.metals, strict=False):
+            symbols = ligand.molecule.GetAtomWithIdx(atom).GetSymbol(), core.symbols[place]
+            new, old = (float(covalent_radii[atomic_numbers[symbol]]) for symbol in symbols)
+            away = points[place] - points[list(metals)].mean(axis=0)
+            moved[place] += (new - old) * away / np.linalg.norm(away)
+    return moved
 
 
 def _different(energies: Sequence[float]) -> list[int]:
@@ -169,6 +187,7 @@ def _shapes(site: Site, ligand: BoundLigand, points: FloatArray) -> list[Conform
             metals,
             trials=_TRIALS,
             limit=_SHAPES,
+            loose=ligand.loose,
         )
     ]
 
@@ -228,6 +247,7 @@ def _settle(
 
 def _start(
     core: Cluster,
+    points: FloatArray,
     frame: Sequence[int],
     placed: Sequence[_Placed],
     energy: float,
@@ -235,7 +255,6 @@ def _start(
     name: str | None,
 ) -> Start | None:
     """The whole cluster, or None if its ligands overlap, or bind the metals otherwise than the old ones."""
-    points = core.coords / angstrom
     symbols = [core.symbols[i] for i in frame]
     parts = [points[list(frame)]]
     owner = [-1] * len(frame)
@@ -258,7 +277,7 @@ def _start(
         name=hill_formula(symbols) if name is None else name,
         symbols=tuple(symbols),
         coords=positions * angstrom,
-        charge=core.charge,
+        charge=core.charge + sum(ligand.ligand.charge - ligand.site.charge for ligand in placed),
         multiplicity=core.multiplicity,
         source=f"ligands {written} on the core of {core.source or core.name}",
     )

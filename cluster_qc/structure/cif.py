@@ -10,6 +10,7 @@ from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
 from cluster_qc.model.elements import atomic_number, is_metal
 from cluster_qc.structure.absolute import absolute_structure
+from cluster_qc.structure.bonding import longest_bond
 from cluster_qc.structure.charges import (
     crystal_charge,
     explain_charge,
@@ -253,7 +254,14 @@ def _with_long_bonds(
         return molecules, chosen
     if parse_moieties(crystal.moiety) and matching_moiety(crystal.moiety, whole.symbols) is None:
         return molecules, chosen
-    pair, distance = nearly_bonded(cell, chosen)[0]
+    parts = [part for part in molecules if part.nmetal and set(part.atoms) <= set(whole.atoms)]
+    long = [
+        (distance, pair)
+        for part in parts
+        for pair, distance in nearly_bonded(cell, part)
+        if distance < longest_bond(*pair.split("..."), secondary=True)
+    ]
+    distance, pair = min(long)
     told = f"{pair} of {distance:.2f} angstrom"
     if whole.infinite:
         raise _polymer(f"{crystal.path}: bonds such as {told} join {chosen.formula} to a chain or net")

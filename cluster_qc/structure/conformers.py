@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rdkit import Chem
+from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign
 from rdkit.Geometry import Point3D
 
@@ -29,7 +29,7 @@ class Conformer:
     positions: FloatArray
     """Of all atoms, (natom, 3), angstrom."""
     held: tuple[int, ...]
-    """The anchors."""
+    """The anchors that are not loose."""
     energy_kcal: float
     """Force-field energy above the lowest shape with the same anchors, kcal/mol."""
 
@@ -41,6 +41,7 @@ def conformers(
     *,
     trials: int,
     limit: int,
+    loose: Collection[int] = (),
 ) -> list[Conformer]:
     """Shapes of the molecule with its anchors held, lowest force-field energy first.
 
@@ -58,6 +59,8 @@ def conformers(
         For each donor the centre of the metals it binds, angstrom; turns a ligand with a single donor the right way.
     trials, limit
         Shapes tried, and at most returned.
+    loose
+        Anchors that turn the ligand the right way and are free to move then.
 
     Raises
     ------
@@ -65,10 +68,12 @@ def conformers(
         If the molecule has no three-dimensional structure.
     """
     mol = Chem.Mol(molecule)
-    places = {i: Point3D(*map(float, point)) for i, point in anchors.items()}
-    found = list(rdDistGeom.EmbedMultipleConfs(mol, trials, randomSeed=_SEED, coordMap=places))
-    if not found:  # the anchors' distances may not suit this ligand
-        found = list(rdDistGeom.EmbedMultipleConfs(mol, trials, randomSeed=_SEED))
+    fixed = [i for i in anchors if i not in loose]
+    places = {i: Point3D(*map(float, anchors[i])) for i in fixed}
+    with rdBase.BlockLogs():
+        found = list(rdDistGeom.EmbedMultipleConfs(mol, trials, randomSeed=_SEED, coordMap=places))
+        if not found:  # the anchors' distances may not suit this ligand
+            found = list(rdDistGeom.EmbedMultipleConfs(mol, trials, randomSeed=_SEED))
     if not found:
         raise InputError(
             f"no three-dimensional structure of {Chem.MolToSmiles(Chem.RemoveHs(molecule))} was found",
@@ -88,11 +93,11 @@ def conformers(
             rotation, shift = superposition(points[held], target)
         points = points @ rotation + shift
         misfit = float(np.sqrt(((points[held] - target) ** 2).sum(axis=1).mean()))
-        points[held] = target
+        points[fixed] = [anchors[i] for i in fixed]
         placed.append((misfit, conformer_id, points))
     best = min(misfit for misfit, _, _ in placed)
     relaxed = [
-        _settled(mol, conformer_id, points, held)
+        _settled(mol, conformer_id, points, fixed)
         for misfit, conformer_id, points in placed
         if misfit < best + _MISFIT_ANGSTROM
     ]
@@ -113,7 +118,7 @@ def conformers(
         ):
             continue
         kept.append(conformer_id)
-        result.append(Conformer(mol.GetConformer(conformer_id).GetPositions(), tuple(held), energy - lowest))
+        result.append(Conformer(mol.GetConformer(conformer_id).GetPositions(), tuple(fixed), energy - lowest))
     return result
 
 
@@ -184,6 +189,14 @@ def _minimise(mol: Chem.Mol, conformer_id: int, held: Sequence[int]) -> float:
             mol, properties, confId=conformer_id, ignoreInterfragInteractions=False
         )
     else:
+        with rdBase.BlockLogs():
+            known = rdForceFieldHelpers.UFFHasAllMoleculeParams(mol)
+        if not known:
+            raise InputError(
+                f"no force field knows every atom of {Chem.MolToSmiles(Chem.RemoveHs(mol))}",
+                why="neither MMFF94 nor UFF has parameters for one of its elements in this bonding",
+                fix="build the ligand with a like element (S for Se) and exchange it in the XYZ file",
+            )
         field = rdForceFieldHelpers.UFFGetMoleculeForceField(
             mol, confId=conformer_id, ignoreInterfragInteractions=False
         )

@@ -388,4 +388,5 @@ def candidates_text(candidates: Sequence[Candidate]) -> str:
         modes = "" if c.imaginary_modes is None else f", {c.imaginary_modes} imaginary modes"
         mark = "" if c.converged or c.energy is None else "  NOT converged"
         lines.append(f"{file:{width}} {numbers}  {c.level}{modes}{mark}")
-    return "\n".join(lines)
+    charge = candidates[0].cluster.charge
+    return "\n".join(lines + ([f"charge of the cluster: {charge:+d}"] if charge else []))

@@ -10,6 +10,8 @@ import pytest
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.structure import cip_labels, core_handedness, mean_distances, read_xyz
+from cluster_qc.structure.binding import bind, find_sites
+from cluster_qc.structure.bonding import bonds
 from cluster_qc.structure.builder import start_geometries
 from cluster_qc.structure.cores import core_template
 from cluster_qc.structure.ions import expected_charge
@@ -98,11 +100,53 @@ def test_the_shipped_cluster_is_rebuilt_from_its_smiles(target):
         assert nearest(start.cluster.coords[list(start.held)], target.coords) < 0.1 * angstrom
 
 
-@pytest.mark.parametrize("smiles", ["SC1=NCCS1", "[S-]C1=NCCS1", "[S:2]=C1[NH:1]CCS1"])
+@pytest.mark.parametrize("smiles", ["SC1=NCCS1", "[S-]C1=NCCS1", "S=C1[N-]CCS1", "[S:2]=C1[NH:1]CCS1"])
 def test_every_way_to_draw_the_ligand_gives_one_cluster(core, smiles):
-    drawn = start_geometries(core, smiles, limit=1)[0].cluster
-    thione = start_geometries(core, "S=C1NCCS1", limit=1)[0].cluster
-    assert drawn.formula == thione.formula == core.formula
+    drawn = start_geometries(core, smiles, limit=1)[0]
+    thione = start_geometries(core, "S=C1NCCS1", limit=1)[0]
+    assert drawn.cluster.formula == thione.cluster.formula == core.formula
+    assert drawn.energy_kcal == pytest.approx(thione.energy_kcal, abs=0.1)  # where the search stops
+
+
+@pytest.mark.parametrize(
+    ("smiles", "charge"),
+    [
+        ("S=C1NCCS1", -1),
+        ("Sc1nc2ccccc2[nH]1", -1),
+        ("S=C1N[C@@H](C(=O)[O-])CS1", -2),
+        ("S=C1N[C@H](C[N+](C)(C)C)CS1", 0),
+        ("S=C1N[C@H](c2ccc(cc2)[N+](=O)[O-])CS1", -1),
+    ],
+)
+def test_the_donors_lose_their_proton_whatever_charge_the_rest_of_the_ligand_has(core, smiles, charge):
+    assert bind(smiles, find_sites(core)[0][0]).charge == charge
+
+
+def test_charged_groups_of_the_ligands_change_the_charge_of_the_cluster(core):
+    cluster = start_geometries(core, "S=C(N)C(=O)[O-]", limit=1)[0].cluster
+    assert (cluster.formula, cluster.charge, expected_charge(cluster)) == ("C8H4Au2Cu2N4O8S4", -4, -4)
+
+
+def test_donors_of_another_element_stand_at_their_own_distance(core):
+    """The thioamide turned about: S on copper, N on gold, and no bond of the ligand torn."""
+    cluster = start_geometries(core, "[S:1]=C[NH2:2]", limit=1)[0].cluster
+    lengths: dict[str, list[float]] = {}
+    for i, j in bonds(cluster.symbols, cluster.coords):
+        pair = "-".join(sorted((cluster.symbols[i], cluster.symbols[j])))
+        distance = float(np.linalg.norm(cluster.coords[i] - cluster.coords[j]) / angstrom)
+        lengths.setdefault(pair, []).append(distance)
+    assert len(lengths["Cu-S"]) == len(lengths["Au-N"]) == 4
+    assert 2.2 < min(lengths["Cu-S"]) < max(lengths["Cu-S"]) < 2.35
+    assert 1.95 < min(lengths["Au-N"]) < max(lengths["Au-N"]) < 2.1
+    assert 1.6 < min(lengths["C-S"]) < max(lengths["C-S"]) < 1.85
+    assert 1.25 < min(lengths["C-N"]) < max(lengths["C-N"]) < 1.45
+
+
+def test_no_start_has_a_torn_ring(core):
+    for start in start_geometries(core, "S=C1NCCN1"):
+        for i, j in bonds(start.cluster.symbols, start.cluster.coords):
+            if {start.cluster.symbols[i], start.cluster.symbols[j]} == {"C", "N"}:
+                assert np.linalg.norm(start.cluster.coords[i] - start.cluster.coords[j]) < 1.6 * angstrom
 
 
 def test_mixed_ligands_and_kept_ones(core):
@@ -139,7 +183,9 @@ def test_neutral_bridges_keep_the_charge_of_the_core(gold_diphosphine):
         ("S=C1NC(C)CS1", "leaves the hand of stereocentres open: atom 4"),
         ("CCO", "no N-C-S group"),
         ("CN=CSC", "no N-C-S group that can lose"),
-        ("[NH-]C=[S-]", "has charge -2"),
+        ("[NH-]C=[S-]", "have charge -2"),
+        ("c1ccccc1P(c1ccccc1)c1ccccc1", "no N-C-S group"),
+        ("[Se:2]=C[NH2:1]", "no force field"),
         ("S=C(N)NC(=S)NC", "ways"),
         ("[S:3]=C1[NH:1]CCS1", "marks the donors"),
         ("S=C1[NH:1]CCS1", "marks the donors"),

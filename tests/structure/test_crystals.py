@@ -351,6 +351,20 @@ def test_a_long_bond_joins_the_molecule_that_the_file_names(save, moiety, formul
     assert any("Cu...Cl" in told and "2.80" in told for told in report.warnings)
 
 
+def test_a_long_bond_from_the_metal_of_a_smaller_molecule_counts_too(save):
+    gold: Atoms = [("Au", (0, 0, 0)), ("Au", (2.7, 0, 0)), ("Cl", (-2.28, 0, 0)), ("Br", (5.1, 0, 0))]
+    zinc: Atoms = [
+        ("Zn", (5.1, 2.9, 0)),
+        ("Cl", (5.1, 4.0, 1.9)),
+        ("Cl", (5.1, 4.0, -1.9)),
+        ("C", (7.05, 2.9, 0)),
+    ]
+    lines = rows([*gold, *zinc], BOX, (0.2, 0.2, 0.2))
+    report = inspect_cif(save(text(lines, BOX, extra="_chemical_formula_sum 'C Au2 Br Cl3 Zn'")))
+    assert report.cluster.formula == "CAu2BrCl3Zn"
+    assert any("Zn...Br of 2.90 angstrom" in told for told in report.warnings)
+
+
 def test_long_bonds_without_end_are_a_polymer(save):
     chain: Atoms = [("Cu", (0, 0, 0)), ("Cl", (2.25, 0, 0)), ("C", (0, 1.9, 0)), ("O", (0, 3.03, 0))]
     cell = gemmi.UnitCell(5.05, 14, 15, 90, 90, 90)
