@@ -1,6 +1,7 @@
 """Electronic structure and chiroptics of ligand-protected metal clusters.
 
-The public names are loaded when they are first used, so that ``import cluster_qc`` is quick.
+The public names are loaded when they are first used, so that ``import cluster_qc`` is quick; the functions then check
+the types of their arguments (`cluster_qc.arguments`).
 """
 
 from __future__ import annotations
@@ -263,6 +264,8 @@ def __getattr__(name: str) -> _Any:
         value: _Any = _import_module("cluster_qc.provenance").version("cluster_qc")
     elif name in _HOME_OF:
         value = getattr(_import_module(f"cluster_qc.{_HOME_OF[name]}"), name)
+        if not isinstance(value, type):
+            value = _import_module("cluster_qc.arguments").checked(value)
     else:
         raise AttributeError(f"module 'cluster_qc' has no attribute {name!r}")
     globals()[name] = value

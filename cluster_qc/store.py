@@ -64,8 +64,6 @@ def save(obj: GroundState | ExcitedStates, directory: str | Path) -> Path:
     StorageError
         If the folder cannot be written; nothing unfinished stays behind.
     """
-    if not isinstance(obj, (GroundState, ExcitedStates)):
-        raise InputError(f"a {type(obj).__name__} cannot be saved", fix="save a GroundState or ExcitedStates")
     ground = obj if isinstance(obj, GroundState) else obj.ground
     folder = Path(directory) / folder_name(ground.cluster.name)
     path = put(folder, ground)
