@@ -28,13 +28,13 @@ _PAIRS_PER_ROOT = 6
 _STATES_OF_A_WINDOW = 100
 _VIRTUAL_SHARE = 0.65  # of the virtual orbitals lie below 1.5 hartree, at most, in def2 basis sets
 
-# Seconds on 2 cores, fitted to two runs: 96 atoms, standard preset, 36 min in parts; 24 atoms, quick preset, 100 s. The
-# README's run of the former in one go, beside other work, took 46 min.
+# Seconds on 2 cores, fitted to two runs: 96 atoms, standard preset, and 24 atoms, quick preset, 100 s. The README's run
+# of the former took 32 min (16 of them the ground state); the guess is a little longer.
 TIME_BASIS = "fitted to two runs, of 24 and of 96 atoms, on 2 cores; more cores are not measured"
 _MEASURED_CORES = 2
 _SERIAL_SHARE = 0.1  # of the time on those cores that more of them do not shorten; assumed
 _START_S = 30.0  # imports, figures, page
-_EXCHANGE_S = 3.4e-10  # of the ground state, for each naux nao^2 nocc
+_EXCHANGE_S = 2.0e-10  # of the ground state, for each naux nao^2 nocc
 _GRID_S = 5.8e-3  # of the ground state, for each atom and basis function
 _KERNEL_S = 1.1e-3  # of one spin's excited states, for each atom and basis function
 _ROOT_S = 1.6e-10  # of one pass over one root, for each fitting function kept and nocc nvir (nocc + nvir)
