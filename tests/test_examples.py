@@ -11,22 +11,69 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+FUNCTIONALS = EXAMPLES / "09_functionals.py"
+SCRIPTS = [
+    path
+    for path in sorted(EXAMPLES.glob("[0-9]*.py"))
+    if path != FUNCTIONALS or (EXAMPLES / "results" / "functionals").is_dir()  # not computed yet
+]
 
 
-@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("[0-9]*.py")), ids=lambda path: path.stem)
-def test_example(script, tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
+def python(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_example(script, tmp_path):
+    done = python(script, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     written = list((tmp_path / "figures").iterdir())
     assert written
     assert all(path.stat().st_size > 10_000 for path in written)
+
+
+def test_functionals_without_results_and_with_those_of_a_small_molecule(tmp_path):
+    """Hydrogen peroxide in a minimal basis has no band near those of the film, and the table says so."""
+    done = python(FUNCTIONALS, tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"there are no results in {tmp_path}" in done.stderr
+    assert "cluster-qc campaign examples/functionals.toml" in done.stderr
+    xyz = "4\n\nO 0 0.695 -0.0925\nO 0 -0.695 -0.0925\nH -0.388 0.895 0.740\nH 0.388 -0.895 0.740\n"
+    (tmp_path / "h2o2.xyz").write_text(xyz)
+    options = "--basis sto-3g --preset quick --states 5 --no-pictures --quiet".split()
+    names = ("hf", "pbe0")
+    for name in names:
+        run = ("-m", "cluster_qc", "run", "h2o2.xyz", "--functional", name, *options, "-o", name)
+        assert python(*run, cwd=tmp_path).returncode == 0
+    done = python(FUNCTIONALS, tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "figures" / "functionals.png").stat().st_size > 10_000
+    runs = json.loads((tmp_path / "functionals.json").read_text())
+    assert [run["functional"] for run in runs] == list(names)
+    assert done.stdout.count("measured 351 nm +: not computed") == len(names)
+    for run in runs:
+        summary = json.loads((tmp_path / run["functional"] / "summary.json").read_text())
+        for state, known in zip(run["singlets"], summary["singlets"], strict=True):
+            assert state["rotatory_strength_length_cgs"] == known["rotatory_strength_length_cgs"]
+
+
+def test_campaign_of_functionals_is_valid():
+    from cluster_qc.drivers.mole import check_functional
+    from cluster_qc.workflow.campaign.expand import CampaignFile
+    from cluster_qc.workflow.toml_input import read_toml
+
+    path = EXAMPLES / "functionals.toml"
+    campaign = read_toml(path, CampaignFile)
+    assert all((path.parent / structure).is_file() for structure in campaign.structures)
+    for functional in campaign.functionals:
+        check_functional(functional)
 
 
 def test_stored_free_ligands_are_mirror_images_although_each_was_computed():
