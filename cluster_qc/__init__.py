@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from cluster_qc.drivers.scf import run_scf
     from cluster_qc.drivers.tddft import run_tddft
     from cluster_qc.drivers.transition import moment_integrals
-    from cluster_qc.drivers.volume import orbital_volume, write_cube
+    from cluster_qc.drivers.volume import orbital_volume, transition_densities, write_cube
     from cluster_qc.errors import (
         ClusterQCError,
         InputError,
@@ -75,15 +75,18 @@ if TYPE_CHECKING:
         MomentIntegrals,
         NaturalTransitionOrbitals,
         Record,
+        SCFCycle,
         Spectrum,
+        TDDFTCycle,
         TDDFTMethod,
         Tuning,
         UPSReference,
         Volume,
         ion_of,
     )
+    from cluster_qc.plotting.convergence import plot_scf_convergence, plot_tddft_convergence
     from cluster_qc.plotting.levels import plot_levels
-    from cluster_qc.plotting.orbitals import plot_orbital
+    from cluster_qc.plotting.orbitals import plot_density, plot_orbital
     from cluster_qc.plotting.spectra import plot_absorption, plot_cd
     from cluster_qc.report.comparison import write_comparison
     from cluster_qc.report.page import write_page
@@ -118,7 +121,7 @@ _HOMES = {
     "drivers.scf": ("run_scf",),
     "drivers.tddft": ("run_tddft",),
     "drivers.transition": ("moment_integrals",),
-    "drivers.volume": ("orbital_volume", "write_cube"),
+    "drivers.volume": ("orbital_volume", "transition_densities", "write_cube"),
     "errors": (
         "ClusterQCError",
         "InputError",
@@ -142,15 +145,18 @@ _HOMES = {
         "MomentIntegrals",
         "NaturalTransitionOrbitals",
         "Record",
+        "SCFCycle",
         "Spectrum",
+        "TDDFTCycle",
         "TDDFTMethod",
         "Tuning",
         "UPSReference",
         "Volume",
         "ion_of",
     ),
+    "plotting.convergence": ("plot_scf_convergence", "plot_tddft_convergence"),
     "plotting.levels": ("plot_levels",),
-    "plotting.orbitals": ("plot_orbital",),
+    "plotting.orbitals": ("plot_density", "plot_orbital"),
     "plotting.spectra": ("plot_absorption", "plot_cd"),
     "report.comparison": ("write_comparison",),
     "report.page": ("write_page",),
@@ -191,9 +197,11 @@ __all__ = [
     "Record",
     "ResourceError",
     "RotatoryParts",
+    "SCFCycle",
     "Spectrum",
     "StorageError",
     "StructureError",
+    "TDDFTCycle",
     "TDDFTMethod",
     "Tuning",
     "UPSReference",
@@ -231,8 +239,11 @@ __all__ = [
     "oscillator_strengths",
     "plot_absorption",
     "plot_cd",
+    "plot_density",
     "plot_levels",
     "plot_orbital",
+    "plot_scf_convergence",
+    "plot_tddft_convergence",
     "read_absorption_spectrum",
     "read_cd_spectrum",
     "read_cif",
@@ -250,6 +261,7 @@ __all__ = [
     "simulate_cd",
     "text_report",
     "transition_character",
+    "transition_densities",
     "tune_range_separation",
     "write_comparison",
     "write_cube",

@@ -20,6 +20,8 @@ from cluster_qc.model import (
     Fragment,
     GroundState,
     Record,
+    SCFCycle,
+    TDDFTCycle,
     TDDFTMethod,
 )
 from cluster_qc.provenance import host, versions
@@ -199,6 +201,7 @@ def _ground_scalars(ground: GroundState) -> dict[str, Any]:
         "stable": None if ground.stable is None else bool(ground.stable),
         "cycles": int(ground.cycles),
         "remarks": list(ground.remarks),
+        "history": canonical(ground.history),
     }
 
 
@@ -218,6 +221,7 @@ def _ground_from(record: Record, arrays: Mapping[str, np.ndarray]) -> GroundStat
         stable=scalars["stable"],
         cycles=scalars["cycles"],
         remarks=tuple(scalars["remarks"]),
+        history=tuple(SCFCycle(**cycle) for cycle in scalars.get("history", ())),
         **{name: arrays[name] for name in _GROUND_ARRAYS},
     )
 
@@ -227,6 +231,7 @@ def _states_scalars(states: ExcitedStates) -> dict[str, Any]:
         "method": canonical(states.method),
         "approximations": list(states.approximations),
         "orbitals_sha256": _orbitals_sha256(states.ground),
+        "history": canonical(states.history),
     }
 
 
@@ -244,5 +249,6 @@ def _states_from(ground: GroundState, record: Record, arrays: Mapping[str, np.nd
         ground=ground,
         method=TDDFTMethod(**record.scalars["method"]),
         approximations=tuple(record.scalars["approximations"]),
+        history=tuple(TDDFTCycle(**cycle) for cycle in record.scalars.get("history", ())),
         **{name: arrays.get(name) for name in _STATES_ARRAYS},  # type: ignore[arg-type]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from cluster_qc.drivers.jk import CoulombExchange
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import ao_atoms, build_mole
 from cluster_qc.hashing import ground_hash
-from cluster_qc.model import Cluster, DFTMethod, GroundState
+from cluster_qc.model import Cluster, DFTMethod, GroundState, SCFCycle
 
 Progress = Callable[[float | None, str], None]
 Matrix = NDArray[np.float64]
@@ -122,6 +123,7 @@ def run_scf(
             )
             fock[:] = [environment["fock"]]
             jk.see(environment["mo_energy"], environment["mo_coeff"], environment["norm_gorb"])
+            state.note(label, environment["e_tot"], environment["norm_gorb"])
             state.write(environment["mo_coeff"], environment["mo_occ"])
 
         mf.callback = callback
@@ -158,7 +160,7 @@ def run_scf(
         density = mf.make_rdm1()
         first = onward
         jk.precise = state.double = True
-        done = _confirm(mf, density, fock, np.sqrt(method.conv_tol))
+        done = _confirm(mf, density, fock, np.sqrt(method.conv_tol), state)
         report(None, f"SCF double precision  E = {mf.e_tot:.8f}")
     jk.precise = state.double = True
     if not done and not attempt("final", method.max_cycle, density, **first):
@@ -167,7 +169,7 @@ def run_scf(
         attempt("level shift", method.max_cycle, mf.make_rdm1(), **shifted)
         if not mf.converged:
             remarks.append("second-order SCF followed")
-            mf = _second_order(mf, method, report)
+            mf = _second_order(mf, method, report, state)
             fock.clear()
     if fock:  # orbitals of the last density that diagonalise its own Fock matrix
         mf.mo_energy, mf.mo_coeff = mf.canonicalize(mf.mo_coeff, mf.mo_occ, fock[0])
@@ -176,17 +178,17 @@ def run_scf(
     if is_dft:  # gigabytes of values on the grid; the mean field refers to itself and would keep them
         for name in ("nr_rks", "nr_uks"):
             vars(mf._numint).pop(name, None)
-    return _ground_state(cluster, method, mole, mf, state.cycles, tuple(remarks))
+    return _ground_state(cluster, method, mole, mf, state)
 
 
-def _confirm(mf: Any, density: Any, fock: list[Matrix], gradient: float) -> bool:
+def _confirm(mf: Any, density: Any, fock: list[Matrix], gradient: float, state: _State) -> bool:
     """Energy and Fock matrix of a density that converged in single precision; whether double agrees that it did."""
     potential = mf.get_veff(mf.mol, density)
     mf.e_tot = mf.energy_tot(density, mf.get_hcore(), potential)
     fock[:] = [mf.get_fock(vhf=potential, dm=density)]
-    mf.converged = bool(
-        mf.converged and np.linalg.norm(mf.get_grad(mf.mo_coeff, mf.mo_occ, fock[0])) < gradient
-    )
+    norm = np.linalg.norm(mf.get_grad(mf.mo_coeff, mf.mo_occ, fock[0]))
+    state.note("double", mf.e_tot, norm)
+    mf.converged = bool(mf.converged and norm < gradient)
     return bool(mf.converged)
 
 
@@ -235,21 +237,26 @@ def _set_grid(mf: Any, level: int) -> None:
         mf._numint.nr_rks = mf._numint.nr_uks = local
 
 
-def _second_order(mf: Any, method: DFTMethod, report: Progress) -> Any:
+def _second_order(mf: Any, method: DFTMethod, report: Progress, state: _State) -> Any:
     solver = mf.newton()
     solver.conv_tol = method.conv_tol
     solver.max_cycle = 30
     solver.verbose = 0
     report(None, "SCF second order")
+    first = len(state.history)
+
+    def callback(environment: dict[str, Any]) -> None:
+        if environment["imacro"] == len(state.history) - first:  # PySCF tells the last cycle twice
+            state.note("second order", environment["e_tot"], environment["norm_gorb"])
+
+    solver.callback = callback
     solver.kernel(mf.mo_coeff, mf.mo_occ)
     mf.mo_coeff, mf.mo_energy, mf.mo_occ = solver.mo_coeff, solver.mo_energy, solver.mo_occ
     mf.e_tot, mf.converged = solver.e_tot, solver.converged
     return mf
 
 
-def _ground_state(
-    cluster: Cluster, method: DFTMethod, mole: Any, mf: Any, cycles: int, remarks: tuple[str, ...]
-) -> GroundState:
+def _ground_state(cluster: Cluster, method: DFTMethod, mole: Any, mf: Any, state: _State) -> GroundState:
     nspin = 1 if mole.spin == 0 else 2
 
     def by_spin(array: Any) -> Matrix:
@@ -271,8 +278,9 @@ def _ground_state(
         dipole=dipole,
         s_squared=0.0 if nspin == 1 else float(mf.spin_square()[0]),
         converged=bool(mf.converged),
-        cycles=cycles,
-        remarks=remarks,
+        cycles=state.cycles,
+        remarks=tuple(state.remarks),
+        history=tuple(state.history),
     )
 
 
@@ -286,14 +294,22 @@ class _State:
         self.final = False  # past the coarse grid
         self.double = False  # past single precision
         self.remarks: list[str] = []
+        self.history: list[SCFCycle] = []
         self.density: Matrix | None = None
         """Of an interrupted run."""
         stored = self._file.read(self._key, report)
         if stored is not None:
-            self.cycles, self.final, self.double, self.remarks = json.loads(str(stored["state"]))
+            self.cycles, self.final, self.double, self.remarks, *rest = json.loads(str(stored["state"]))
+            self.history = [
+                SCFCycle(*cycle) for cycle in (rest[0] if rest else ())
+            ]  # early versions kept none
             orbitals, occupations = stored["coefficients"], stored["occupations"]
             self.density = (orbitals * occupations[..., None, :]) @ orbitals.swapaxes(-1, -2)
 
+    def note(self, stage: str, energy: Any, gradient: Any) -> None:
+        self.history.append(SCFCycle(stage, float(energy), float(gradient)))
+
     def write(self, coefficients: Any, occupations: Any) -> None:
-        state = json.dumps([self.cycles, self.final, self.double, self.remarks])
+        history = [astuple(cycle) for cycle in self.history]
+        state = json.dumps([self.cycles, self.final, self.double, self.remarks, history])
         self._file.write(self._key, coefficients=coefficients, occupations=occupations, state=np.array(state))

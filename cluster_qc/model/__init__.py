@@ -10,6 +10,7 @@ from cluster_qc.model.excited_states import (
     NaturalTransitionOrbitals,
 )
 from cluster_qc.model.ground_state import GroundState
+from cluster_qc.model.history import SCFCycle, TDDFTCycle
 from cluster_qc.model.method import DFTMethod, TDDFTMethod
 from cluster_qc.model.moments import MomentIntegrals
 from cluster_qc.model.record import Record
@@ -30,7 +31,9 @@ __all__ = [
     "MomentIntegrals",
     "NaturalTransitionOrbitals",
     "Record",
+    "SCFCycle",
     "Spectrum",
+    "TDDFTCycle",
     "TDDFTMethod",
     "Tuning",
     "UPSReference",

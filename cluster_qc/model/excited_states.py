@@ -10,6 +10,7 @@ import numpy as np
 from cluster_qc.errors import UnavailableError
 from cluster_qc.model.arrays import BoolArray, FloatArray, IntArray, frozen
 from cluster_qc.model.ground_state import GroundState
+from cluster_qc.model.history import TDDFTCycle
 from cluster_qc.model.method import TDDFTMethod
 
 
@@ -49,6 +50,8 @@ class ExcitedStates:
     V_A at R_A, 1/2 (R_A - gauge_origin) x [r, V_A]. None for triplets."""
     approximations: tuple[str, ...] = ()
     """Every approximation made, each with its error estimate."""
+    history: tuple[TDDFTCycle, ...] = ()
+    """Every cycle, those before an interruption included; empty in records of early versions, which kept none."""
 
     def __post_init__(self) -> None:
         n = len(self.excitation_energies)

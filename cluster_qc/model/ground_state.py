@@ -9,6 +9,7 @@ import numpy as np
 from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.model.arrays import FloatArray, IntArray, frozen
 from cluster_qc.model.cluster import Cluster
+from cluster_qc.model.history import SCFCycle
 from cluster_qc.model.method import DFTMethod
 
 
@@ -45,6 +46,8 @@ class GroundState:
     """SCF cycles, all attempts together."""
     remarks: tuple[str, ...] = ()
     """What a reader must know: fallbacks that were needed, approximations, failures."""
+    history: tuple[SCFCycle, ...] = ()
+    """Every cycle, those before an interruption included; empty in records of early versions, which kept none."""
 
     def __post_init__(self) -> None:
         nspin, nmo = np.shape(self.orbital_energies)

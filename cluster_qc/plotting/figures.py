@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cluster_qc.errors import StorageError
-from cluster_qc.model import BandAlignment, GroundState, MeasuredSpectrum, Spectrum
+from cluster_qc.model import BandAlignment, ExcitedStates, GroundState, MeasuredSpectrum, Spectrum
 from cluster_qc.model.measured import TaucGaps, UPSLevels
 from cluster_qc.model.stack import Layer
 from cluster_qc.plotting import STYLE
+from cluster_qc.plotting.convergence import plot_scf_convergence, plot_tddft_convergence
 from cluster_qc.plotting.levels import plot_levels
 from cluster_qc.plotting.measured import plot_tauc, plot_ups
 from cluster_qc.plotting.spectra import plot_absorption, plot_cd
@@ -39,12 +40,20 @@ def save_cd(
     *,
     labels: Sequence[str] = (),
     experiment_bands: Iterable[tuple[float, int]] | None = None,
+    experiment_label: str = "measured bands",
     measured: MeasuredSpectrum | None = None,
 ) -> None:
     """Save the picture of `plot_cd`; parameters there, errors as in `save_levels`."""
     _save(
         path,
-        lambda ax: plot_cd(ax, spectra, labels=labels, experiment_bands=experiment_bands, measured=measured),
+        lambda ax: plot_cd(
+            ax,
+            spectra,
+            labels=labels,
+            experiment_bands=experiment_bands,
+            experiment_label=experiment_label,
+            measured=measured,
+        ),
         _WIDE,
     )
 
@@ -54,6 +63,25 @@ def save_absorption(
 ) -> None:
     """Save the picture of `plot_absorption`; parameters there, errors as in `save_levels`."""
     _save(path, lambda ax: plot_absorption(ax, spectra, labels=labels), _WIDE)
+
+
+def save_convergence(path: str | Path, ground: GroundState, states: Sequence[ExcitedStates] = ()) -> None:
+    """Save the pictures of `plot_scf_convergence` and `plot_tddft_convergence`; what has no history is left out.
+
+    Raises
+    ------
+    UnavailableError
+        If nothing has one.
+    StorageError
+        If the file cannot be written.
+    """
+    told = [kind for kind in states if kind.history]
+    panels: list[Callable[[Axes], None]] = []
+    if ground.history or not told:
+        panels.append(lambda ax: plot_scf_convergence(ax, ground))
+    if told:
+        panels.append(lambda ax: plot_tddft_convergence(ax, told))
+    _save_panels(path, panels, (3.4 * len(panels), 2.8))
 
 
 def save_ups(path: str | Path, levels: UPSLevels) -> None:

@@ -19,6 +19,7 @@ def plot_cd(
     sticks: bool = True,
     labels: Sequence[str] = (),
     experiment_bands: Iterable[tuple[float, int]] | None = None,
+    experiment_label: str = "measured bands",
     measured: MeasuredSpectrum | None = None,
 ) -> None:
     """Draw CD curves, the rotatory strengths as sticks on a second axis with the same zero.
@@ -35,6 +36,8 @@ def plot_cd(
         One per spectrum, for the legend.
     experiment_bands
         Measured Cotton bands: (wavelength in nm, sign +1 or -1), as arrows at the edge of the axes.
+    experiment_label
+        What the legend calls them.
     measured
         Measured curve, drawn over the computed ones; a relative one is scaled to their height, and the legend says so.
     """
@@ -50,7 +53,7 @@ def plot_cd(
         _plot_sticks(ax, curves, rotatory_strength_cgs, r"$R$ / 10$^{-40}$ esu$^2$ cm$^2$", signed=True)
     bands = list(experiment_bands or ())
     if bands:
-        ax.plot([], [], color="0.25", marker=r"$\updownarrow$", ms=9, ls="", label="measured bands")
+        ax.plot([], [], color="0.25", marker=r"$\updownarrow$", ms=9, ls="", label=experiment_label)
         ax.legend(loc="upper right")
     for wavelength, sign in bands:
         ax.annotate(

@@ -11,6 +11,7 @@ from typing import Any
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.report import charts
+from cluster_qc.report.convergence import convergence_charts, convergence_html
 from cluster_qc.report.document import (
     MOLECULES,
     OWN,
@@ -37,6 +38,7 @@ from cluster_qc.report.tables import (
     with_notes,
 )
 from cluster_qc.report.values import (
+    ABSENT,
     Notes,
     alignment_rows,
     plain,
@@ -54,10 +56,11 @@ _CAPTIONS = {
     "levels": "Orbital energies around the gap; the shaded band is the tolerance about the measured level.",
     "cd": "Circular dichroism with its rotatory strengths.",
     "absorption": "Absorption with its oscillator strengths.",
+    "convergence": "Convergence of the ground state (left) and of the excited states (right), cycle by cycle.",
     "homo": "Highest occupied orbital (HOMO).",
     "lumo": "Lowest unoccupied orbital (LUMO).",
 }
-_CHARTED = ("levels", "cd", "absorption")
+_CHARTED = ("levels", "cd", "absorption", "convergence")
 _LAMBDA = "\N{GREEK SMALL LETTER LAMDA}"
 _DELTA_EPSILON = "\N{GREEK CAPITAL LETTER DELTA}\N{GREEK SMALL LETTER EPSILON}"
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -83,8 +86,8 @@ def write_page(
     path
         HTML file to write.
     figures
-        PNG files by name. "levels", "cd" and "absorption" stand in for a chart that cannot be drawn, all others go to
-        "Structure and orbitals" with the name as the caption.
+        PNG files by name. "levels", "cd", "absorption" and "convergence" stand in for a chart that cannot be drawn, all
+        others go to "Structure and orbitals" with the name as the caption.
     cluster
         If given, it can be turned, and its coordinates are on the page.
     curves
@@ -105,6 +108,7 @@ def write_page(
         charts.spectrum(summary, name, tables[name][1]) for name in ("cd", "absorption") if name in tables
     ]
     levels = charts.levels([("computed", summary)])
+    convergence = convergence_charts(summary)
     stills = "".join(html for name, html in pictures.items() if name not in _CHARTED)
     stills = f'<div class="pictures">{stills}</div>' if stills else ""
     notes = Notes(section(summary, "reasons"))
@@ -134,6 +138,12 @@ def write_page(
         Section("spectra", "Spectra", "Circular dichroism and absorption", _cd(summary, pictures, spectra)),
         Section("structure", "Structure", "Structure", _structure(structure, cluster)),
         Section("method", "Method", "Method", _method(summary)),
+        Section(
+            "convergence",
+            "Convergence",
+            "Convergence",
+            convergence_html(summary, convergence, pictures.get("convergence", "")),
+        ),
         Section("time", "Time", "Time and memory", _timings(summary)),
         Section("provenance", "Provenance", "Provenance", _provenance(summary)),
         Section(
@@ -159,6 +169,7 @@ def write_page(
             "surfaces": surfaces or {},
             "spectra": spectra,
             "levels": levels,
+            "convergence": convergence,
         },
         [PLOTLY, MOLECULES, OWN] if cluster is not None else [PLOTLY, OWN],
     )
@@ -330,7 +341,11 @@ def _cd(summary: Mapping[str, Any], pictures: Mapping[str, str], spectra: Iterab
 
 def _method(summary: Mapping[str, Any]) -> str:
     method = section(summary, "method")
-    return pairs(method) if method else ""
+    if not method:
+        return ""
+    unit = method.get("units") or "hartree"
+    told = f'<p class="soft">Energies and thresholds in {escape(plain(unit))}; {ABSENT}: not set.</p>'
+    return told + pairs({key: value for key, value in method.items() if key != "units"})
 
 
 def _structure(structure: Mapping[str, Any], cluster: Cluster | None) -> str:

@@ -14,6 +14,7 @@ from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.files import need_writable, replaced, write_text
 from cluster_qc.model import (
     BandAlignment,
+    ExcitedStates,
     GroundState,
     NaturalTransitionOrbitals,
     Spectrum,
@@ -63,16 +64,16 @@ class Figures:
     files: dict[str, Path] = field(default_factory=dict)
     """PNG files by name."""
 
-    def draw(self, name: str, make: Callable[[Path], object]) -> None:
-        """Draw `folder/name.png`, and in the other formats, unless they show this input already."""
+    def draw(self, name: str, make: Callable[[Path], object], *, anew: bool = False) -> None:
+        """Draw `folder/name.png`, and in the other formats, unless they show this input already; `anew` in any case."""
         for kind in ("png", *self.formats):
             path = self.folder / f"{name}.{kind}"
-            if self.make(path, make) and kind == "png":
+            if self.make(path, make, anew=anew) and kind == "png":
                 self.files[name] = path
 
-    def make(self, path: Path, make: Callable[[Path], object]) -> bool:
+    def make(self, path: Path, make: Callable[[Path], object], *, anew: bool = False) -> bool:
         """Write a file of the folder unless it shows this input already; False with a warning if it cannot be made."""
-        if self.force or not self.up_to_date(path.name):
+        if anew or self.force or not self.up_to_date(path.name):
             self.report(None, f"drawing {path.name}")
             try:
                 with replaced(path) as temporary:
@@ -105,6 +106,19 @@ def draw_levels(figures: Figures, ground: GroundState, alignment: BandAlignment 
         save_levels(path, ground, alignment)
 
     figures.draw("levels", make)
+
+
+def draw_convergence(figures: Figures, ground: GroundState, states: Sequence[ExcitedStates]) -> None:
+    """The cycles of what has a history; another calculation of the same input has other ones."""
+    if not (ground.history or any(kind.history for kind in states)):
+        return
+
+    def make(path: Path) -> None:
+        from cluster_qc.plotting.figures import save_convergence
+
+        save_convergence(path, ground, states)
+
+    figures.draw("convergence", make, anew=True)
 
 
 def draw_spectra(

@@ -19,6 +19,7 @@ from cluster_qc.workflow import summary as parts
 from cluster_qc.workflow.figures import (
     SURFACES,
     Figures,
+    draw_convergence,
     draw_levels,
     draw_orbitals,
     draw_spectra,
@@ -209,11 +210,13 @@ def conclude(
         "cd": None,
         "alignment": parts.alignment_of(alignment),
         "levels_by_calculation": stored_levels(job.directory, ground),
+        "convergence": parts.convergence_summary(ground, states),
         "converged": ground.converged,
         "warnings": notes + parts.warnings_of(ground, list(states.values())),
         "reasons": {},
     }
     draw_levels(figures, ground, alignment)
+    draw_convergence(figures, ground, list(states.values()))
     ntos = {}
     for kind in ("singlets", "triplets"):
         if kind in states:

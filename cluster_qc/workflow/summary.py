@@ -188,6 +188,28 @@ def cd_gauge(states: ExcitedStates) -> Literal["length", "velocity"]:
     return "length" if states.velocity is None else "velocity"
 
 
+def convergence_summary(ground: GroundState, states: Mapping[str, ExcitedStates]) -> dict[str, Any]:
+    """Every cycle of each step; null for a record of an early version, which kept none."""
+    found: dict[str, Any] = {
+        "scf": [
+            {"stage": cycle.stage, "energy_hartree": cycle.energy, "gradient_hartree": cycle.gradient}
+            for cycle in ground.history
+        ]
+    }
+    for name, kind in states.items():
+        found[name] = [
+            {
+                "operator": cycle.operator,
+                "vectors": cycle.vectors,
+                "largest_residual_hartree": cycle.residual,
+                "converged": cycle.converged,
+                "wanted": cycle.wanted,
+            }
+            for cycle in kind.history
+        ]
+    return {name: cycles or None for name, cycles in found.items()}
+
+
 def nto_summary(ground: GroundState, ntos: NaturalTransitionOrbitals) -> dict[str, Any]:
     """Weights, hole and electron shares, and the character that they support."""
     from cluster_qc.analysis.charge_transfer import transition_character

@@ -8,7 +8,7 @@ import pytest
 import cluster_qc as cqc
 from cluster_qc import hashing
 from cluster_qc.drivers.checkpoint import Checkpoint
-from cluster_qc.drivers.tddft import driver
+from cluster_qc.drivers.tddft import driver, trial_space
 from cluster_qc.units import angstrom
 
 H2O2 = cqc.Cluster(
@@ -45,6 +45,18 @@ def ground():
     return cqc.run_scf(H2O2, PBE)
 
 
+def stages(ground):
+    return [cycle.stage for cycle in ground.history]
+
+
+def test_history_ends_at_the_result(ground):
+    last = ground.history[-1]
+    assert last.energy == pytest.approx(ground.energy, abs=PBE.conv_tol)
+    assert last.gradient < np.sqrt(PBE.conv_tol)
+    assert len(ground.history) == ground.cycles
+    assert stages(ground) == sorted(stages(ground))  # coarse, then final
+
+
 @pytest.mark.parametrize("stop", ["SCF coarse cycle 3", "SCF final cycle 3"])
 def test_scf_goes_on(ground, tmp_path, stop):
     checkpoint = tmp_path / "scf"
@@ -54,6 +66,8 @@ def test_scf_goes_on(ground, tmp_path, stop):
     assert not any("guess" in line for line in lines)
     assert again.energy == pytest.approx(ground.energy, abs=1e-9)
     assert any("coarse" in line for line in lines) == ("coarse" in stop)
+    assert stages(again)[:2] == ["coarse", "coarse"]  # the cycles of the first part, too
+    assert sum(cycle.stage != "double" for cycle in again.history) == again.cycles
     assert [p.name for p in tmp_path.iterdir()] == ["scf"]
 
 
@@ -82,6 +96,13 @@ def test_excited_states_go_on(ground, tmp_path, monkeypatch, tda):
     states, lines = run(cqc.run_tddft, ground, method, checkpoint=checkpoint)
     assert any("vectors of the full operator" in line for line in lines)
     assert not any(line.startswith("model") for line in lines)
+    for found in (whole.history, states.history):  # the cycles of all three parts, in order
+        operators = [cycle.operator for cycle in found]
+        assert operators == sorted(operators, reverse=True)
+        assert set(operators) == {"model", "full"}
+        assert (found[-1].converged, found[-1].residual < FOUR.tolerance) == (4, True)
+        assert found[-1].highest == pytest.approx(states.excitation_energies[-1], abs=1e-6)
+    assert len(states.history) >= len(whole.history)
     # Second order in the residuals of 1e-5, and the rounding of products in single precision.
     assert states.excitation_energies == pytest.approx(whole.excitation_energies, abs=1e-6)
 
@@ -95,7 +116,7 @@ def test_trial_vectors_of_something_else_are_left_alone(ground, tmp_path, monkey
     elif change == "orbitals":
         ground = replace(ground, coefficients=-ground.coefficients)
     else:
-        monkeypatch.setattr(driver, "versions", lambda: {"pyscf": "0.0"})
+        monkeypatch.setattr(trial_space, "versions", lambda: {"pyscf": "0.0"})
     _, lines = run(cqc.run_tddft, ground, FOUR, checkpoint=checkpoint)
     assert not any("interrupted" in line for line in lines)
 

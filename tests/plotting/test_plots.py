@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from cluster_qc.errors import StorageError
-from cluster_qc.model import BandAlignment, MeasuredSpectrum, Spectrum, UPSReference
+from cluster_qc.errors import StorageError, UnavailableError
+from cluster_qc.model import (
+    BandAlignment,
+    MeasuredSpectrum,
+    SCFCycle,
+    Spectrum,
+    TDDFTCycle,
+    UPSReference,
+)
 from cluster_qc.plotting import STYLE
-from cluster_qc.plotting.figures import save_absorption, save_cd, save_levels
+from cluster_qc.plotting.convergence import plot_scf_convergence, plot_tddft_convergence
+from cluster_qc.plotting.figures import save_absorption, save_cd, save_convergence, save_levels
 from cluster_qc.plotting.levels import plot_levels
 from cluster_qc.plotting.spectra import plot_cd
 from cluster_qc.units import electronvolt, rotatory_strength_cgs
@@ -84,3 +92,40 @@ def test_figures_are_saved_without_a_display(fabricate, tmp_path, monkeypatch):
 
 def test_style_sheet_is_package_data():
     assert STYLE.is_file()
+
+
+def converging(states):
+    """The states with a history, and so their ground state."""
+    energy = states.ground.energy
+    scf = (SCFCycle("coarse", energy + 0.5, 0.3), SCFCycle("final", energy + 1e-3, 2e-3))
+    ground = replace(states.ground, history=(*scf, SCFCycle("final", energy, 1e-5)))
+    tddft = (TDDFTCycle("model", 4, 0.02, 0, 2, 0.2), TDDFTCycle("full", 3, 1e-4, 2, 2, 0.19))
+    return replace(states, ground=ground, history=tddft)
+
+
+def test_convergence_is_drawn_as_kept(fabricate):
+    states = converging(fabricate.excited_states())
+    ax = Figure().add_subplot()
+    plot_scf_convergence(ax, states.ground)
+    gradients, distances = (line.get_ydata() for line in ax.lines[:2])
+    assert list(gradients) == [0.3, 2e-3, 1e-5]
+    assert list(distances) == pytest.approx([0.5, 1e-3])  # the result itself is at no distance
+    assert [text.get_text() for text in ax.texts] == ["coarse", "final"]
+    assert ax.lines[2].get_xdata()[0] == 1.5  # between the stages
+    ax = Figure().add_subplot()
+    plot_tddft_convergence(ax, states)
+    assert list(ax.lines[0].get_ydata()) == [0.02, 1e-4]
+    assert [line.get_markerfacecolor() for line in ax.lines[1:3]] == ["C0", "white"]
+    assert [list(line.get_xdata()) for line in ax.lines[1:3]] == [[2], [1]]
+    assert [text.get_text() for text in ax.texts] == ["2/2"]
+
+
+def test_convergence_that_was_not_kept_is_left_out_or_refused(fabricate, tmp_path):
+    states = fabricate.excited_states()
+    with pytest.raises(UnavailableError, match="has no history"):
+        save_convergence(tmp_path / "none.png", states.ground, [states])
+    both, one = tmp_path / "both.svg", tmp_path / "one.svg"
+    save_convergence(both, converging(states).ground, [converging(states)])
+    save_convergence(one, converging(states).ground, [states])
+    assert "TDDFT cycle" in both.read_text()
+    assert "TDDFT cycle" not in one.read_text()

@@ -74,7 +74,8 @@ def summary():
             "shares": {"homo": shares, "lumo": shares},
         },
         "singlets": states,
-        "ntos": {"S1": {"weights": [0.93], "hole": shares, "electron": shares, "character": HOSTILE}},
+        "ntos": {"S1": {"weights": [0.93], "hole": shares, "electron": shares, "character": HOSTILE,
+                         "character_shares": {"mlct": 0.1, "lmct": 0.5, "mc": 0.15, "lc": 0.25}}},
         "cd": {
             "fwhm_ev": 0.3, "shift_ev": 0.0, "gauge": "length",
             "bands": [{"wavelength_nm": 351.2, "delta_epsilon_lmolcm": 75.0}],
@@ -82,6 +83,17 @@ def summary():
         },
         "alignment": {"homo_ev": -6.2, "measured_homo_ev": -6.0, "deviation_ev": -0.2, "tolerance_ev": 0.3,
                       "agrees": True, "measured_uncertainty_ev": None},
+        "convergence": {
+            "scf": [
+                {"stage": stage, "energy_hartree": -100.0 - i, "gradient_hartree": 0.1**i}
+                for i, stage in enumerate(["coarse", "coarse", HOSTILE, "final"])
+            ],
+            "triplets": None,
+            "singlets": [
+                {"operator": name, "vectors": 8, "largest_residual_hartree": 0.1 / (i + 1), "converged": i, "wanted": 2}
+                for i, name in enumerate(["model", HOSTILE, "full"])
+            ],
+        },
         "converged": True,
         "warnings": [HOSTILE],
         "timings_s": {"scf": 812.4},
@@ -287,6 +299,25 @@ def test_charts_show_the_numbers_of_the_files(opened, folder):
     hover = browser.find_elements("css selector", "#chart-cd .hoverlayer text")
     assert any("nm" in text.text and "eV" in text.text for text in hover)
     assert "HOMO" in browser.find_element("id", "chart-levels").text
+
+
+def test_every_cycle_is_drawn_and_listed(opened):
+    browser = opened("page.html")
+    drawn = "return document.getElementById(arguments[0]).data.map(t => t.y)"
+    gradients, distances = browser.execute_script(drawn, "chart-scf")
+    assert gradients == pytest.approx([1.0, 0.1, 0.01, 0.001])
+    assert distances == [3.0, 2.0, 1.0, None]  # the last one is the result
+    assert browser.execute_script(drawn, "chart-tddft") == [pytest.approx([0.1, 0.05, 0.1 / 3])]
+    click(browser, "#convergence summary")
+    text = browser.find_element("id", "convergence").text
+    for shown in (
+        "triplets: cycles not kept",
+        "\N{MINUS SIGN}103.00000000",
+        "1.0e\N{MINUS SIGN}3",
+        "2 of 2",
+        HOSTILE,
+    ):
+        assert shown in text, shown
 
 
 def test_a_dark_page_prints_dark_on_white(opened, browser):

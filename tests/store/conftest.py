@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from cluster_qc.model import Cluster, DFTMethod, ExcitedStates, Fragment, GroundState, TDDFTMethod
+from cluster_qc.model import (
+    Cluster,
+    DFTMethod,
+    ExcitedStates,
+    Fragment,
+    GroundState,
+    SCFCycle,
+    TDDFTCycle,
+    TDDFTMethod,
+)
 
 
 @pytest.fixture
@@ -28,6 +37,7 @@ def ground(cluster):
         stable=None,
         cycles=7,
         remarks=("a remark",),
+        history=(SCFCycle("coarse", -1.0, 0.1), SCFCycle("final", -1.1, 1e-5)),
     )
 
 
@@ -48,6 +58,7 @@ def singlets(ground):
         velocity=None,
         magnetic=[[0.0, 0.0, 0.0]],
         approximations=("none worth mentioning",),
+        history=(TDDFTCycle("model", 3, 0.02, 0, 1, 0.93), TDDFTCycle("full", 2, 1e-4, 1, 1, 0.91)),
     )
 
 

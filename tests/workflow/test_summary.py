@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from cluster_qc.errors import StorageError
-from cluster_qc.model import Cluster, DFTMethod, ExcitedStates, GroundState, TDDFTMethod
+from cluster_qc.model import (
+    Cluster,
+    DFTMethod,
+    ExcitedStates,
+    GroundState,
+    SCFCycle,
+    TDDFTCycle,
+    TDDFTMethod,
+)
 from cluster_qc.units import fine_structure
 from cluster_qc.workflow import summary
 
@@ -103,6 +111,20 @@ def test_unconverged_is_marked_at_its_state(ground):
     text = " ".join(summary.warnings_of(failed, []))
     assert "did not converge" in text
     assert "saddle point" in text
+
+
+def test_history_is_told_and_null_where_none_was_kept(ground):
+    told = dataclasses.replace(ground, history=(SCFCycle("final", -1.0, 1e-5),))
+    states = {
+        "triplets": excited(told, "triplet"),
+        "singlets": excited(told, history=(TDDFTCycle("full", 3, 1e-4, 1, 1, 0.2),)),
+    }
+    found = summary.convergence_summary(told, states)
+    assert found["scf"] == [{"stage": "final", "energy_hartree": -1.0, "gradient_hartree": 1e-5}]
+    assert found["triplets"] is None
+    (cycle,) = found["singlets"]
+    assert (cycle["operator"], cycle["vectors"], cycle["converged"], cycle["wanted"]) == ("full", 3, 1, 1)
+    assert cycle["largest_residual_hartree"] == 1e-4
 
 
 def test_summary_file_is_plain_json_and_checked(tmp_path):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,11 @@ from cluster_qc.drivers.ri import RITensor
 from cluster_qc.drivers.tddft.coupling import FittedCoupling, GridCoupling, fitted_kernel
 from cluster_qc.drivers.tddft.kernel import GridKernel
 from cluster_qc.drivers.tddft.operator import ResponseOperator
-from cluster_qc.drivers.tddft.solver import Goal, Solution, Subspace, solve, with_margin
+from cluster_qc.drivers.tddft.solver import Goal, Solution, solve, with_margin
 from cluster_qc.drivers.tddft.tensors import ResponseTensors, coulomb_tensor, exchange_tensors
+from cluster_qc.drivers.tddft.trial_space import TrialSpace
 from cluster_qc.errors import InputError, NotConvergedError, UnavailableError
-from cluster_qc.hashing import ground_hash, input_hash, states_hash
-from cluster_qc.model import DFTMethod, ExcitedStates, GroundState, TDDFTMethod
-from cluster_qc.provenance import versions
+from cluster_qc.model import DFTMethod, ExcitedStates, GroundState, TDDFTCycle, TDDFTMethod
 from cluster_qc.units import electronvolt
 
 Double = NDArray[np.float64]
@@ -175,13 +173,27 @@ def run_tddft(
         coupling = FittedCoupling(space.coulomb, matrix.astype(np.float32), hartree)
         return ResponseOperator(gaps, [(share, t.model) for share, t in space.exchange], coupling)
 
-    saved = _TrialSpace(Checkpoint(checkpoint), ground, method, "full operator", report)
+    history: list[TDDFTCycle] = []
+
+    def told(cycle: TDDFTCycle) -> None:
+        history.append(cycle)
+        full = cycle.operator == "full"
+        number = sum(other.operator == cycle.operator for other in history)
+        report(
+            cycle.converged / cycle.wanted if full else None,
+            f"{'' if full else 'model '}cycle {number}: {cycle.converged} of {cycle.wanted} roots, largest residual "
+            f"{cycle.residual:.1e}, {cycle.vectors} vectors, highest root {cycle.highest / electronvolt:.3f} eV",
+        )
+
+    saved = TrialSpace(Checkpoint(checkpoint), ground, method, "full operator", history, report)
     limit = int(_SUBSPACE_SHARE * available_bytes() / (8 * gaps.size * (2 if method.tda else 4)))
     fast = method.route == "fast"
     start = None
     cheap = model() if gaps.size > _MODEL_MIN_SIZE else None
     if saved.subspace is None and cheap is not None:
-        saved_model = _TrialSpace(Checkpoint(checkpoint, _MODEL_PAUSE), ground, method, "model", report)
+        saved_model = TrialSpace(
+            Checkpoint(checkpoint, _MODEL_PAUSE), ground, method, "model", history, report
+        )
         extra = None if method.nstates is None else with_margin(method.nstates)
         guess = solve(
             cheap,
@@ -193,7 +205,8 @@ def run_tddft(
             tda=method.tda,
             max_vectors=limit,
             max_cycle=40,
-            progress=lambda fraction, line: report(None, f"model {line}"),
+            name="model",
+            progress=told,
             restart=saved_model.subspace,
             checkpoint=saved_model.write,
         )
@@ -209,13 +222,14 @@ def run_tddft(
         tda=method.tda,
         max_vectors=limit,
         max_cycle=method.max_cycle,
-        progress=report,
+        name="full",
+        progress=told,
         model=cheap,
         start=start,
         restart=saved.subspace,
         checkpoint=saved.write,
     )
-    return _excited_states(ground, method, space, solution, grid_level)
+    return _excited_states(ground, method, space, solution, grid_level, history)
 
 
 def active_orbitals(ground: GroundState, method: TDDFTMethod) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -290,6 +304,7 @@ def _excited_states(
     space: ResponseSpace,
     solution: Solution,
     grid_level: int,
+    history: list[TDDFTCycle],
 ) -> ExcitedStates:
     shape = (-1, len(space.occupied), len(space.virtual))
     u, v = solution.u.reshape(shape) / np.sqrt(2.0), solution.v.reshape(shape) / np.sqrt(2.0)
@@ -316,6 +331,7 @@ def _excited_states(
         x=x,
         y=y,
         approximations=named,
+        history=tuple(history),
         **moments,
     )
 
@@ -357,31 +373,3 @@ def _approximations(
         entries.append((f"response kernel on grid level {grid_level}", size))
     named = tuple(f"{text} (about {1000 * size:.1f} meV on small molecules)" for text, size in entries)
     return named, [size * electronvolt for _, size in entries]
-
-
-class _TrialSpace:
-    """The trial vectors of one of the two operators, read from the checkpoint of an interrupted run and written to it.
-
-    The file holds those of one operator at a time. Its key covers what the vectors and their products hang on: input,
-    orbitals, versions, and the revision of the solver.
-    """
-
-    def __init__(
-        self, file: Checkpoint, ground: GroundState, method: TDDFTMethod, operator: str, report: Progress
-    ) -> None:
-        self._file = file
-        digest = states_hash(ground_hash(ground.cluster, ground.method), replace(method, max_cycle=1))
-        orbitals = hashlib.sha256(np.ascontiguousarray(ground.coefficients).tobytes()).hexdigest()
-        settings = {"operator": operator, "orbitals": orbitals, "versions": versions()}
-        self._key = input_hash("trial space", settings, (digest,))
-        self.subspace: Subspace | None = None
-        stored = file.read(self._key, report)
-        if stored is not None:
-            u, pu = stored["u"], stored["pu"]
-            self.subspace = Subspace(u, stored.get("v", u), pu, stored.get("mv", pu))
-            report(None, f"goes on from {len(u)} vectors of the {operator}, of an interrupted run")
-
-    def write(self, space: Subspace) -> None:
-        tamm_dancoff = space.v is space.u
-        rest = {} if tamm_dancoff else {"v": space.v, "mv": space.mv}
-        self._file.write(self._key, u=space.u, pu=space.pu, **rest)

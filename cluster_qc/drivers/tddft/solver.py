@@ -18,10 +18,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from cluster_qc.errors import NotConvergedError
-from cluster_qc.units import electronvolt
+from cluster_qc.model import TDDFTCycle
 
 Double = NDArray[np.float64]
-Progress = Callable[[float | None, str], None]
 
 _LOOSE = 10.0  # tolerance of the roots beyond the wanted ones
 _INNER = 3  # steps of the model for one of the operator
@@ -120,7 +119,8 @@ def solve(
     tda: bool,
     max_cycle: int,
     max_vectors: int,
-    progress: Progress,
+    name: str,
+    progress: Callable[[TDDFTCycle], None],
     model: Operator | None = None,
     start: tuple[Double, Double] | None = None,
     restart: Subspace | None = None,
@@ -130,6 +130,8 @@ def solve(
 
     Parameters
     ----------
+    name
+        Of the operator, for `progress`, which is called in every cycle.
     model
         A cheap approximation of the operator, for corrections better than those of its diagonal.
     start
@@ -190,10 +192,14 @@ def solve(
         if goal.nroots is not None and wanted < min(goal.nroots, diagonal.size):
             done[:] = False
         progress(
-            float(done[:wanted].sum() / wanted),
-            f"cycle {cycle}: {int(done[:wanted].sum())} of {wanted} roots, largest residual "
-            f"{residuals[:wanted].max():.1e}, {pairs} vectors, "
-            f"highest root {energies[wanted - 1] / electronvolt:.3f} eV",
+            TDDFTCycle(
+                operator=name,
+                vectors=pairs,
+                residual=float(residuals[:wanted].max()),
+                converged=int(done[:wanted].sum()),
+                wanted=wanted,
+                highest=float(energies[wanted - 1]),
+            )
         )
         if done.all() or cycle == max_cycle:
             break

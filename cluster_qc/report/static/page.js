@@ -78,13 +78,13 @@
     return Plotly.react(element, traces, layout(format), settings);
   }
 
-  /** Limits of both vertical axes, so that their zeros stand at the same height. */
-  function limits(curve, sticks) {
+  /** Limits of both vertical axes, so that their zeros stand at the same height, with a share of them as room at the ends. */
+  function limits(curve, sticks, share) {
     const scale = (values) => Math.max(1e-12, ...values.map(Math.abs));
     const scales = [scale(curve), scale(sticks)];
     const low = Math.min(0, ...curve.map((v) => v / scales[0]), ...sticks.map((v) => v / scales[1]));
     const high = Math.max(0, ...curve.map((v) => v / scales[0]), ...sticks.map((v) => v / scales[1]));
-    const room = 0.1 * (high - low);
+    const room = share * (high - low);
     return scales.map((s) => [(low < 0 ? low - room : 0) * s, (high > 0 ? high + room : 0) * s]);
   }
 
@@ -119,7 +119,7 @@
     const all = spectrum.curves.flatMap((curve) => curve.value);
     const range = reach();
     const sticks = spectrum.sticks.filter((s) => s.ev >= range[0] && s.ev <= range[1] + 0.2);
-    const [left, right] = limits(all, sticks.map((s) => s.strength));
+    const [left, right] = limits(all, sticks.map((s) => s.strength), spectrum.measured.length ? 0.2 : 0.1);
     if (sticks.length) {
       const grey = colour("soft");
       traces.push({
@@ -143,7 +143,7 @@
       traces.push({
         name: "measured sign",
         x: spectrum.measured.map((b) => abscissa(HC / b.wavelength_nm)),
-        y: spectrum.measured.map((b) => 0.93 * (b.sign > 0 ? left[1] : left[0])),
+        y: spectrum.measured.map((b) => left[b.sign > 0 ? 1 : 0] * 0.97 + left[b.sign > 0 ? 0 : 1] * 0.03),
         mode: "markers",
         marker: {
           color: colour("electron"), size: 11, line: { width: 1, color: colour("ink") },
@@ -231,9 +231,37 @@
     });
   }
 
+  function drawConvergence(part) {
+    const traces = part.series.map((series, index) => ({
+      name: safe(series.label), x: series.values.map((_, i) => i + 1), y: series.values, mode: "lines+markers",
+      line: { color: tint(index), dash: DASHES[index % 6], width: 1.5 },
+      marker: { color: tint(index), size: 7, symbol: series.values.map((_, i) => (series.open?.[i] ? "circle-open" : "circle")) },
+      hovertemplate: series.hover.map((text) => `${safe(text)}<extra></extra>`),
+    }));
+    const edge = (first) => ({
+      type: "line", yref: "paper", x0: first - 0.5, x1: first - 0.5, y0: 0, y1: 1, line: { color: colour("soft"), width: 1, dash: "dot" },
+    });
+    draw(byId(`chart-${part.name}`), traces, {
+      hovermode: "closest",
+      shapes: part.stages.slice(1).map((stage) => edge(stage.first)),
+      annotations: part.stages.map((stage) => ({
+        x: stage.first - 0.4, y: 1, yref: "paper", text: safe(stage.label), textangle: -30, showarrow: false, font: { size: 11 },
+        xanchor: "left", yanchor: "bottom",
+      })),
+      margin: { l: 64, r: 16, t: 48, b: 70 },
+      legend: { orientation: "h", x: 0, y: -0.2, xanchor: "left", yanchor: "top" },
+      xaxis: {
+        title: { text: part.titles[0] }, zeroline: false, tickformat: "d",
+        range: [0.3, Math.max(...part.series.map((series) => series.values.length)) + 0.7],
+      },
+      yaxis: { title: { text: part.titles[1] }, type: "log", exponentformat: "power", dtick: 1 },
+    });
+  }
+
   function drawCharts() {
     data.spectra.forEach(drawSpectrum);
     if (data.levels.length) drawLevels(data.levels);
+    data.convergence?.forEach(drawConvergence);
   }
 
   /* --- molecule ----------------------------------------------------------------------------------------- */
@@ -252,7 +280,7 @@
 
   function viewer(molecule) {
     const place = byId("viewer");
-    const scene = $3Dmol.createViewer(place, { backgroundColor: colour("paper"), disableFog: true, antialias: true, minimumZoomToDistance: 3 });
+    const scene = $3Dmol.createViewer(place, { backgroundColor: colour("stage"), disableFog: true, antialias: true, minimumZoomToDistance: 3 });
     const model = scene.addModel();
     const { symbols, positions, bonds, contacts } = molecule;
     const partners = symbols.map(() => []);
@@ -346,7 +374,7 @@
     place.addEventListener("wheel", pass, { capture: true, passive: true });
     new ResizeObserver(() => scene.resize()).observe(place);
     return () => {
-      scene.setBackgroundColor(colour("paper"));
+      scene.setBackgroundColor(colour("stage"));
       scene.render();
     };
   }
