@@ -14,6 +14,7 @@ from cluster_qc.report.document import (
     PLOTLY,
     Section,
     axis_buttons,
+    breakable,
     chart,
     csv_text,
     downloads,
@@ -222,7 +223,7 @@ def _methods(names: Sequence[str], summaries: Sequence[Mapping[str, Any]]) -> st
     for key in keys:
         cells = [escape(plain(method.get(key))) for method in flat]
         differs = key not in _NOT_A_SETTING and len(set(cells)) > 1
-        body.append([f"<strong>{escape(key)}</strong>" if differs else escape(key), *cells])
+        body.append([f"<strong>{breakable(key)}</strong>" if differs else breakable(key), *cells])
     return (
         table(["", *names], body, "Energies in hartree; bold: not the same everywhere.", "compared")
         if body

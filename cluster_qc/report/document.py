@@ -164,7 +164,9 @@ def with_navigation(sections: Iterable[Section], first: str = "") -> str:
 def warning_box(texts: Sequence[str]) -> str:
     """Write what a reader must know first."""
     items = "".join(f"<li>{escape(text)}</li>" for text in texts)
-    return f'<div class="warnings" role="alert"><strong>Mind</strong><ul>{items}</ul></div>' if items else ""
+    return (
+        f'<div class="warnings" role="alert"><strong>Warnings</strong><ul>{items}</ul></div>' if items else ""
+    )
 
 
 def chart(name: str, label: str) -> str:
@@ -185,7 +187,7 @@ def pairs(mapping: Mapping[str, Any]) -> str:
     """Write a table of names and values, and one for each mapping inside."""
     single = {key: value for key, value in mapping.items() if not (isinstance(value, Mapping) and value)}
     body = "".join(
-        f'<tr><th scope="row">{escape(str(key))}</th><td class="text">{escape(plain(value))}</td></tr>'
+        f'<tr><th scope="row">{breakable(str(key))}</th><td class="text">{escape(plain(value))}</td></tr>'
         for key, value in single.items()
     )
     html = f'<div><table class="pairs">{body}</table></div>' if body else ""
@@ -195,6 +197,11 @@ def pairs(mapping: Mapping[str, Any]) -> str:
     return f'<div class="columns">{html}</div>'
 
 
+def breakable(text: str) -> str:
+    """Write text that may be broken after an underscore or a dot, as HTML."""
+    return escape(text).replace("_", "_<wbr>").replace(".", ".<wbr>")
+
+
 def table(
     heads: Sequence[str],
     body: Sequence[Sequence[str | tuple[str, float | str | None]]],
@@ -202,14 +209,14 @@ def table(
     style: str = "",
     identifier: str = "",
 ) -> str:
-    """Write a table of cells that are HTML already; heads and caption are plain text.
+    """Write a table of cells that are HTML already; heads (broken as in `breakable`) and caption are plain text.
 
     A cell (HTML, value) is sorted by its value; a table with an identifier can be sorted.
     """
     marks = (f' class="{style}"' if style else "") + (
         f' id="{identifier}" data-sortable' if identifier else ""
     )
-    top = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    top = "".join(f'<th scope="col">{breakable(head)}</th>' for head in heads)
     lines = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in body)
     remark = f'<p class="soft">{escape(caption)}</p>' if caption else ""
     return (

@@ -8,10 +8,11 @@ from typing import Any
 
 from cluster_qc.report import values
 from cluster_qc.report.document import table
-from cluster_qc.report.values import ABSENT, Notes, percent, plain, rows, section
+from cluster_qc.report.values import ABSENT, Notes, character_reason, percent, plain, rows, section
 
 _LAMBDA = "\N{GREEK SMALL LETTER LAMDA}"
 _CGS = "10⁻⁴⁰ esu² cm²"
+_LEAST_WEIGHT = 0.005  # of a pair that is told, rounded to 0.01
 
 
 def states_html(summary: Mapping[str, Any], notes: Notes) -> str:
@@ -60,18 +61,23 @@ def transitions_html(summary: Mapping[str, Any]) -> str:
         if not isinstance(nto, Mapping):
             continue
         weights = nto.get("weights") or []
-        facts = [f"NTO weights {', '.join(number(w, 2) for w in weights[:4])}"] if weights else []
+        told = [number(w, 2) for w in weights[:4] if w >= _LEAST_WEIGHT]
+        facts = [f"NTO weights {', '.join(told)}"] if told else []
         if nto.get("lost_weight") is not None:
-            facts.append(f"1 - sum of the weights {number(nto['lost_weight'])}")
+            facts.append(f"1 \N{MINUS SIGN} sum of the weights {number(nto['lost_weight'])}")
         if nto.get("homo_lumo_weight") is not None:
             facts.append(f"HOMO\N{RIGHTWARDS ARROW}LUMO {percent(nto['homo_lumo_weight'])}")
+        reason = character_reason(nto)
         html += (
             f"<div><h3>{escape(str(label))}: {escape(plain(nto.get('character')))}</h3>"
-            f'<p class="soft">{escape("; ".join(facts))}</p>'
+            + "".join(f'<p class="soft">{escape(text)}</p>' for text in (reason, "; ".join(facts)) if text)
             + share_tables(nto, ("hole", "electron"), ("Hole", "Electron"))
             + "</div>"
         )
-    intro = '<p class="soft">Loewdin shares over all natural transition orbital pairs with their weights.</p>'
+    intro = (
+        '<p class="soft">Loewdin shares over all natural transition orbital pairs with their weights. MLCT: hole on '
+        "the metals, electron on the ligands; LMCT: the reverse; MC: both on the metals; LC: both on the ligands.</p>"
+    )
     return f'{intro}<div class="columns">{html}</div>' if html else ""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from cluster_qc.report.values import (
     ABSENT,
     Notes,
+    character_reason,
     number,
     percent,
     plain,
@@ -71,6 +72,7 @@ def text_report(summary: Mapping[str, Any]) -> str:
             lost = nto.get("lost_weight")
             rest = "" if lost is None else f" (1 - sum of NTO weights: {number(lost)})"
             lines += ["", f"{label}: {plain(nto.get('character'))}{rest}"]
+            lines += [f"  {reason}"] if (reason := character_reason(nto)) else []
             lines += [f"  {part:8} {_shares(shares_of(nto, part))}" for part in ("hole", "electron")]
     curve = section(summary, "cd")
     bands = rows(curve, "bands")

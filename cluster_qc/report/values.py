@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster_qc.analysis.charge_transfer import NAMED_FROM, NET_FROM
+
 ABSENT = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 _REASONS = {
@@ -108,6 +110,21 @@ def warnings_of(summary: Mapping[str, Any]) -> list[str]:
 def shares_of(entry: Mapping[str, Any], key: str) -> Mapping[str, float]:
     """Get shares by fragment under `key`, or by element under `key`_elements if there are no fragments."""
     return section(entry, key) or section(entry, f"{key}_elements")
+
+
+def character_reason(nto: Mapping[str, Any]) -> str:
+    """Say why a state has the character that it has, or none."""
+    if nto.get("character_reason"):
+        return str(nto["character_reason"])
+    shares = sorted(section(nto, "character_shares").items(), key=lambda item: -item[1])
+    if not shares:
+        return ""
+    rule = (
+        f"MLCT and LMCT are less than {percent(NET_FROM)} apart"
+        if nto.get("character") == "delocalised"
+        else f"named from {percent(NAMED_FROM)} on, of MLCT and LMCT the larger one"
+    )
+    return f"{', '.join(f'{name.upper()} {percent(share)}' for name, share in shares)}; {rule}"
 
 
 def row_notes(row: Mapping[str, Any]) -> list[str]:

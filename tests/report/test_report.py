@@ -64,6 +64,7 @@ def summary():
                 "electron": shares,
                 "homo_lumo_weight": 0.91,
                 "character": "LC/MLCT",
+                "character_shares": {"mlct": 0.3, "lmct": 0.1, "mc": 0.2, "lc": 0.4},
             }
         },
         "cd": {
@@ -310,3 +311,17 @@ def test_levels_by_calculation_in_text_and_page(summary, tmp_path):
         ):
             assert part in shown
     assert "<total>" not in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "LC 40 %, MLCT 30 %, MC 20 %, LMCT 10 %; named from 25 % on, of MLCT and LMCT the larger one"),
+        ({"character": "delocalised"}, "MLCT and LMCT are less than 10 % apart"),
+        ({"character": None, "character_reason": "the molecule has no metals"}, "the molecule has no metals"),
+    ],
+)
+def test_character_comes_with_its_reason(summary, tmp_path, changes, reason):
+    summary["ntos"]["S1"] |= changes
+    assert reason in own(page(summary, tmp_path))
+    assert reason in " ".join(text_report(summary).split())
