@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from stored import cropped, figure_path, orbitals, read_summary, source
 
+from cluster_qc.plotting.levels import signed
 from cluster_qc.plotting.orbitals import plot_orbital
 
 
@@ -21,7 +22,7 @@ def main() -> None:
         ax.set_axis_off()
         core = summary["levels"]["shares"][name]["metal core"]
         ax.set_title(
-            f"{name.upper()}  {summary['levels'][f'{name}_ev']:.2f} eV, {core:.0%} on the metal core",
+            f"{name.upper()} {signed(summary['levels'][f'{name}_ev'])} eV, {100 * core:.0f} % on the metal core",
             fontsize=8,
         )
     figure.supxlabel("surfaces enclose 70 % of the density", fontsize=7)

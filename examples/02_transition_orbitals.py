@@ -25,8 +25,9 @@ def main() -> None:
         ax.set_axis_off()
         ax.set_title(
             f"{state} {energy:.2f} eV, {kind}, weight {ntos['weights'][0]:.2f}, "
-            f"{ntos[kind]['metal core']:.0%} on the metal core", fontsize=7,
+            f"{100 * ntos[kind]['metal core']:.0f} % on the metal core", fontsize=7,
         )  # fmt: skip
+    figure.supxlabel("surfaces enclose 70 % of the density; shares over all pairs", fontsize=7)
     figure.savefig(figure_path("transition_orbitals"))
 
 

@@ -23,7 +23,7 @@ def main() -> None:
     bands = measured_cotton_signs(cluster, summary["structure"]["cip"])
     save_cd(
         figure_path("cd_of_both_hands"), [r, replace(r, values=-r.values, stick_strengths=-r.stick_strengths)],
-        labels=["R", "S (mirror image)"], experiment_bands=bands,
+        labels=["R", "S (mirror image)"], experiment_bands=bands, experiment_label="measured, film of R",
     )  # fmt: skip
 
 

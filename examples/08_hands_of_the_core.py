@@ -34,7 +34,10 @@ def main() -> None:
         relative = (energy - energies[0]) / electronvolt
         print(f"{label}: similarity {similarity:+.2f}, total energy {relative:+.2f} eV")
     print(found.verdict)
-    save_cd(figure_path("hands_of_the_core"), curves, labels=LABELS, experiment_bands=bands)
+    save_cd(
+        figure_path("hands_of_the_core"), curves, labels=LABELS, experiment_bands=bands,
+        experiment_label="measured, film",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from cluster_qc.model.stack import Layer, Level
 from cluster_qc.plotting.levels import signed
 
 _HALF = 0.4
-_COLOURS = {"homo": "#0072B2", "lumo": "#D55E00", "work_function": "#009E73"}
+_COLOURS = {"lumo": "#D55E00", "homo": "#0072B2", "work_function": "#009E73"}
+_NAMES = {"lumo": "LUMO", "homo": "HOMO", "work_function": "Fermi level"}
 
 
 def plot_stack(ax: Axes, stack: Sequence[Layer]) -> None:
@@ -24,6 +25,9 @@ def plot_stack(ax: Axes, stack: Sequence[Layer]) -> None:
                 _draw(ax, place, level, colour, below=kind == "homo")
         if not layer.known:
             ax.annotate("?", (place, (low + high) / 2), ha="center", va="center", color="0.5")
+    for kind, colour in _COLOURS.items():
+        ax.plot([], [], color=colour, label=_NAMES[kind])
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(_COLOURS))
     ax.set_xticks(range(len(stack)), [layer.name for layer in stack])
     ax.set_xlim(-0.6, len(stack) - 0.4)
     ax.set_ylim(low - 0.6, high + 0.6)
