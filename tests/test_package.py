@@ -51,6 +51,12 @@ def test_only_drivers_bring_pyscf():
     )
 
 
+def test_pictures_of_the_readme_are_there():
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert pictures
+    assert [picture for picture in pictures if not (ROOT / picture).is_file()] == []
+
+
 def test_package_data_is_there():
     from cluster_qc.plotting import STYLE
 
