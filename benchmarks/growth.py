@@ -22,6 +22,7 @@ from cluster_qc.drivers.tddft import response_tensors
 from cluster_qc.plotting import STYLE
 from cluster_qc.plotting.figures import save_figure
 from cluster_qc.provenance import host, versions
+from cluster_qc.workflow.figures import need_picture
 
 STRUCTURES = Path(__file__).parents[1] / "structures"
 SIZES = ("cu2au2_tfa", "cu2au2_tt", "cu2au2_r_mtt")
@@ -74,6 +75,10 @@ def main() -> None:
     parser.add_argument("--states", type=int, default=20)
     parser.add_argument("--figure", type=Path, help="PNG, SVG or PDF; needs two sizes")
     options = parser.parse_args()
+    if options.figure is not None:
+        need_picture(options.figure)
+        if len(options.structures) < 2:
+            parser.error("--figure needs two structures")
     states = cqc.TDDFTMethod(
         nstates=options.states, frozen_below=-2.0, virtual_above=1.5, exchange_rank=0.15, grid_level=1,
         route="fast", tolerance=1e-3,

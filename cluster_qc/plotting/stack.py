@@ -26,7 +26,8 @@ def plot_stack(ax: Axes, stack: Sequence[Layer]) -> None:
         if not layer.known:
             ax.annotate("?", (place, (low + high) / 2), ha="center", va="center", color="0.5")
     for kind, colour in _COLOURS.items():
-        ax.plot([], [], color=colour, label=_NAMES[kind])
+        if any(getattr(layer, kind) for layer in stack):
+            ax.plot([], [], color=colour, label=_NAMES[kind])
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(_COLOURS))
     ax.set_xticks(range(len(stack)), [layer.name for layer in stack])
     ax.set_xlim(-0.6, len(stack) - 0.4)

@@ -75,6 +75,9 @@ def test_ions_as_guess_give_the_same_energy():
 def test_unconverged_is_marked():
     ground = cqc.run_scf(WATER, replace(METHOD, max_cycle=1, conv_tol=1e-12))
     assert not ground.converged or any("second-order" in remark for remark in ground.remarks)
+    assert ground.history[-1].stage == "second order"
+    assert ground.history[-1].energy == pytest.approx(ground.energy, abs=1e-9)
+    assert len(set(ground.history)) == len(ground.history)  # none is told twice
 
 
 def test_checkpoint_of_the_same_input_only(tmp_path):
