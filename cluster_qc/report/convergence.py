@@ -105,7 +105,7 @@ def convergence_html(summary: Mapping[str, Any], charts: Sequence[Mapping[str, A
                 ]
                 for i, cycle in enumerate(cycles, 1)
             ]
-            heads = ["Cycle", "Operator", "Vectors", "Largest residual / hartree", "Roots done"]
+            heads = ["Cycle", "Operator", "Vectors", "Residual / hartree", "Done"]
             tables += f"<div><h3>{kind.capitalize()}</h3>{table(heads, body)}</div>"
     return html + f'<details><summary>Every cycle</summary><div class="row">{tables}</div></details>'
 

@@ -187,7 +187,7 @@ def pairs(mapping: Mapping[str, Any]) -> str:
     """Write a table of names and values, and one for each mapping inside."""
     single = {key: value for key, value in mapping.items() if not (isinstance(value, Mapping) and value)}
     body = "".join(
-        f'<tr><th scope="row">{breakable(str(key))}</th><td class="text">{escape(plain(value))}</td></tr>'
+        f'<tr><th scope="row">{escape(str(key))}</th><td class="text">{escape(plain(value))}</td></tr>'
         for key, value in single.items()
     )
     html = f'<div><table class="pairs">{body}</table></div>' if body else ""

@@ -99,6 +99,22 @@
     return ends.length ? [Math.min(...(high.length ? high : ends)) - 0.1, Math.max(...ends) + 0.03] : [1, 6];
   }
 
+  /** The bands whose labels do not meet on the chart, the stronger one of two. */
+  function apart(bands, across, left, element) {
+    const [width, height] = [element.clientWidth - 116, element.clientHeight - 86];
+    const place = (band) => [
+      (abscissa(HC / band.wavelength_nm) / (across[1] - across[0])) * width,
+      (band.delta_epsilon_lmolcm / (left[1] - left[0])) * height,
+    ];
+    const kept = [];
+    for (const band of [...bands].sort((a, b) => Math.abs(b.delta_epsilon_lmolcm) - Math.abs(a.delta_epsilon_lmolcm))) {
+      const [x, y] = place(band);
+      const meets = kept.some((other) => Math.abs(place(other)[0] - x) < 46 && Math.abs(place(other)[1] - y) < 30);
+      if (!meets) kept.push(band);
+    }
+    return kept;
+  }
+
   function drawSpectrum(spectrum) {
     const element = byId(`chart-${spectrum.name}`);
     const [title, stickTitle] = TITLES[spectrum.name];
@@ -155,7 +171,7 @@
       });
     }
     const across = range.map(abscissa).sort((a, b) => a - b);
-    const annotations = spectrum.bands.map((band) => ({
+    const annotations = apart(spectrum.bands, across, left, element).map((band) => ({
       x: abscissa(HC / band.wavelength_nm), y: band.delta_epsilon_lmolcm, text: `${band.wavelength_nm.toFixed(0)} nm`,
       xanchor: abscissa(HC / band.wavelength_nm) - across[0] < 0.08 * (across[1] - across[0]) ? "left" : "center",
       showarrow: false, yshift: band.delta_epsilon_lmolcm > 0 ? 11 : -11, font: { size: 11 }, bgcolor: colour("paper"), borderpad: 0,
@@ -248,7 +264,7 @@
         x: stage.first - 0.4, y: 1, yref: "paper", text: safe(stage.label), textangle: -30, showarrow: false, font: { size: 11 },
         xanchor: "left", yanchor: "bottom",
       })),
-      margin: { l: 64, r: 16, t: 48, b: 70 },
+      margin: { l: 64, r: 34, t: 48, b: 70 },
       legend: { orientation: "h", x: 0, y: -0.2, xanchor: "left", yanchor: "top" },
       xaxis: {
         title: { text: part.titles[0] }, zeroline: false, tickformat: "d",
