@@ -16,6 +16,9 @@ from cluster_qc.structure.connectivity import split_ligands
 
 _ACIDITY = ("S", "Se", "O", "N", "P", "C")
 """Which donors give their proton first."""
+_MOST_NEIGHBOURS = {"O": 1, "S": 1, "Se": 1, "N": 2}
+"""Heavy neighbours of a donor of the free ligand; a thioether's S or a tertiary amine's N is only taken where the old
+ligand binds by one, or where it is marked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +124,7 @@ def bind(smiles: str, site: Site) -> BoundLigand:
     """
     with rdBase.BlockLogs():
         bare = Chem.MolFromSmiles(smiles)
-    if bare is None or not bare.GetNumAtoms():
+    if bare is None or not bare.GetNumAtoms() or len(smiles.split()) > 1:
         raise InputError(f"{smiles!r} is not a valid SMILES", fix="check brackets and ring numbers")
     if "." in smiles:
         raise InputError(f"{smiles!r} is more than one molecule", fix="give one ligand")
@@ -204,12 +207,23 @@ def _local_charge(molecule: Chem.Mol, frame: Sequence[int]) -> int:
 
 
 def _check_stereo(bare: Chem.Mol, smiles: str) -> None:
-    missing = [
-        entry.centeredOn
+    unspecified = [
+        entry
         for entry in Chem.FindPotentialStereo(Chem.Mol(bare))
-        if entry.type == Chem.StereoType.Atom_Tetrahedral
-        and entry.specified == Chem.StereoSpecified.Unspecified
+        if entry.specified == Chem.StereoSpecified.Unspecified
     ]
+    for entry in unspecified:
+        if entry.type != Chem.StereoType.Bond_Double:
+            continue
+        bond = bare.GetBondWithIdx(entry.centeredOn)
+        if bond.GetBeginAtom().GetSymbol() == bond.GetEndAtom().GetSymbol() == "C":  # C=N is set by the core
+            raise InputError(
+                f"{smiles} leaves open how the double bond between atoms {bond.GetBeginAtomIdx() + 1} and "
+                f"{bond.GetEndAtomIdx() + 1} is arranged",
+                why="every ligand of the cluster is to be the same isomer",
+                fix="write C/C=C/C for trans (E) or C/C=C\\C for cis (Z) there",
+            )
+    missing = [entry.centeredOn for entry in unspecified if entry.type == Chem.StereoType.Atom_Tetrahedral]
     if missing:
         raise InputError(
             f"{smiles} leaves the hand of stereocentres open: atom {', '.join(str(i + 1) for i in missing)}",
@@ -250,7 +264,24 @@ def _matches(molecule: Chem.Mol, site: Site, old: Sequence[int]) -> list[tuple[i
             if site.molecule.GetBondBetweenAtoms(old[a], old[b]) is not None:
                 query.AddBond(a, b, Chem.BondType.UNSPECIFIED)
                 query.ReplaceBond(query.GetNumBonds() - 1, Chem.BondFromSmarts("~"))
-    return list(molecule.GetSubstructMatches(query.GetMol(), uniquify=False, maxMatches=10000))
+    found = molecule.GetSubstructMatches(query.GetMol(), uniquify=False, maxMatches=10000)
+    places = old[: len(site.donors)]
+    return [
+        match
+        for match in found
+        if all(
+            _heavy_neighbours(molecule, new)
+            <= max(
+                _heavy_neighbours(site.molecule, place),
+                _MOST_NEIGHBOURS.get(molecule.GetAtomWithIdx(new).GetSymbol(), 4),
+            )
+            for new, place in zip(match, places, strict=False)
+        )
+    ]
+
+
+def _heavy_neighbours(molecule: Chem.Mol, atom: int) -> int:
+    return sum(other.GetAtomicNum() > 1 for other in molecule.GetAtomWithIdx(atom).GetNeighbors())
 
 
 def _mapped_frame(molecule: Chem.Mol, mapped: dict[int, int], site: Site, smiles: str) -> tuple[int, ...]:
@@ -328,10 +359,9 @@ def _strangeness(
     """How much the donors differ from the old ones in heavy neighbours and in hydrogens that stay."""
     total = 0
     for new, place in zip(match[: len(site.donors)], old, strict=False):
-        mine, theirs = molecule.GetAtomWithIdx(new), site.molecule.GetAtomWithIdx(place)
-        heavy = [sum(n.GetAtomicNum() > 1 for n in atom.GetNeighbors()) for atom in (mine, theirs)]
+        heavy = _heavy_neighbours(molecule, new) - _heavy_neighbours(site.molecule, place)
         hydrogens = len(_hydrogens(molecule, new)) - (new in acidic)
-        total += 2 * abs(heavy[0] - heavy[1]) + abs(hydrogens - len(_hydrogens(site.molecule, place)))
+        total += 2 * abs(heavy) + abs(hydrogens - len(_hydrogens(site.molecule, place)))
     return total
 
 

@@ -182,7 +182,11 @@ def test_neutral_bridges_keep_the_charge_of_the_core(gold_diphosphine):
         ("S=C1NCCS1.O", "more than one molecule"),
         ("S=C1NC(C)CS1", "leaves the hand of stereocentres open: atom 4"),
         ("CCO", "no N-C-S group"),
-        ("CN=CSC", "no N-C-S group that can lose"),
+        ("CN=C=S", "no N-C-S group that can lose"),
+        ("O=C1NCCS1", "no N-C-S group"),  # a thioether's S
+        ("CCN(CC)C(=S)S", "no N-C-S group"),  # a tertiary amine's N
+        ("S=C1NCCS1 C", "not a valid SMILES"),
+        ("S=C1N[C@H](CC=CC)CS1", "double bond between atoms 6 and 7"),
         ("[NH-]C=[S-]", "have charge -2"),
         ("c1ccccc1P(c1ccccc1)c1ccccc1", "no N-C-S group"),
         ("[Se:2]=C[NH2:1]", "no force field"),
