@@ -4,7 +4,7 @@
 
 A case is cutoff/SHAPE/COUNTS, onset/SHAPE/COUNTS, or direct|indirect/NOISE, with the shapes of
 tests/analysis/measured_spectra.py. An honest interval covers 93 to 97 %. Cutoffs and onsets are evaluated apart: each
-does not see the other.
+does not see the other. The true onset is where the steepest tangent of the noiseless edge meets zero.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from cluster_qc.analysis.tauc import evaluate_tauc
 from cluster_qc.analysis.ups import evaluate_ups
 from cluster_qc.errors import InputError
 
-CUTOFFS = ("ramp", "physical", "saturating", "step", "short ramp", "narrow")
-ONSETS = ("ramp", "peak", "two levels", "broad peak", "short ramp", "bent")
+CUTOFFS = ("ramp", "physical", "saturating", "step", "short ramp", "narrow", "tanh", "falling step")
+ONSETS = (
+    *("ramp", "peak", "two levels", "broad peak", "short ramp", "bent"),
+    *("logistic", "sine", "skewed"),
+)
 CASES = [f"cutoff/{shape}/{counts}" for shape in CUTOFFS for counts in (3000, 300000)]
 CASES += [f"onset/{shape}/{counts}" for shape in ONSETS for counts in (3000, 300000)]
 CASES += [f"{kind}/{noise}" for kind in ("direct", "indirect") for noise in (0.0005, 0.002, 0.008)]
@@ -39,7 +42,9 @@ def level(case, rng):
         found = evaluate_ups(x[part], y[part], make["HE_I"])
     except InputError:
         return None, 0.0
-    return (found.cutoff_ev, make["CUTOFF"]) if kind == "cutoff" else (found.onset_ev, make["ONSET"])
+    if kind == "cutoff":
+        return found.cutoff_ev, make["CUTOFF"]
+    return found.onset_ev, make["tangent_onset"](rest[0])
 
 
 def main():

@@ -3,19 +3,16 @@
 Every model is a background (a straight line, and columns that the caller knows, such as a satellite's shape) plus an
 edge that rises toward larger x, broadened by a Gaussian of unknown width, in one of several windows. All models are
 fitted at once by damped Gauss-Newton steps, with a wide normal prior on each coefficient (every term might alone make
-the height of the edge within its length), and weighted by the probability of the data, in Laplace's approximation; a
-narrow window is charged for the points it leaves out, in the way of Jay and Neil, Phys. Rev. D 2021, 103, 114502,
-10.1103/PhysRevD.103.114502. Position and uncertainty are mean and standard deviation over all shapes, orders and
-windows, so that a position which hangs on the choice of the model has a large uncertainty.
+the height of the edge within its length). Position and uncertainty are those of the average over all shapes, orders and
+windows: see `averaging`.
 
 Shapes and what they call the position:
 
-- "ramp": a polynomial that is zero up to the position and starts with a finite slope; of first order it is the
-  line whose intersection with the background is the position.
-- "line": the same up to the second order, for an edge whose straight part is extrapolated by definition.
-- "step": as "ramp", with a jump at the position.
-- "peak": the leading edge of a Gaussian; the position is where its steepest tangent meets the background, two standard
-  deviations before the maximum.
+- "ramp": a polynomial that is zero up to the threshold, the position, and starts there with a finite slope, before
+  broadening.
+- "step": as "ramp", with a jump at the threshold.
+- "line": as "ramp", but the position is where the steepest tangent of the edge, as measured, meets the background. So
+  it does not hang on the shape: one and the same for a broadened line, the flank of a Gaussian and a bent foot.
 """
 
 from __future__ import annotations
@@ -27,23 +24,14 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtr
 
+from cluster_qc.analysis.averaging import averaged, log_weight
 from cluster_qc.analysis.noise import local_lines
 from cluster_qc.model.arrays import FloatArray
 
-Shape = Literal["ramp", "line", "step", "peak"]
-_POWERS: dict[Shape, tuple[int, ...]] = {
-    "ramp": (1, 2, 3, 4),
-    "line": (1, 2),
-    "step": (0, 1, 2, 3),
-    "peak": (0,),
-}
-"""Powers of the distance from the position; a model takes the first, the first two, and so on."""
+Shape = Literal["ramp", "line", "step"]
+_POWERS: dict[Shape, tuple[int, ...]] = {"ramp": (1, 2, 3, 4), "line": (1, 2, 3, 4), "step": (0, 1, 2, 3)}
+"""Powers of the distance from the threshold; a model takes the first, the first two, and so on."""
 _LEAST_POINTS = 10
-_TEMPER = 0.7
-"""Divides the log weights. Set, with the charges of the callers, on the synthetic edges of
-benchmarks/measured_coverage.py, of which none was held out: without it the intervals covered too much."""
-_BENT = -2.0
-"""Log weight of a bent "line" against a straight one before the data are seen."""
 _STEPS = 12
 _RANGE_OF_WIDTH = 1.0
 """Standard deviation of the weak prior on the logarithm of the edge's width, about the width seen in the curve."""
@@ -58,7 +46,7 @@ class EdgeFit:
     position: float
     """Mean over the models."""
     uncertainty: float
-    """One standard deviation: noise, and the choice of window, shape and order."""
+    """One standard deviation: the noise, also in how it chooses between window, shape and order."""
     shape: Shape
     width: float
     """Standard deviation of the Gaussian."""
@@ -92,21 +80,18 @@ class _Models:
     """Expected value and standard deviation of each coefficient, background first, (nmodel, nfixed + nedge, 2)."""
     width: float
     """The width about which the models' widths have their prior."""
-    charge: float
-    """Subtracted from the log weight for each point outside a model's window."""
-    log_prior: FloatArray
-    """Log weight of each model before the data are seen, (nmodel,)."""
+    until: float
+    """Where the steepest tangent of a "line" is sought no more."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Fits:
-    """Parameters (position, ln width, coefficients) of all models and how good they are."""
+    """Parameters (threshold, ln width, coefficients) of all models and how good they are."""
 
     parameters: FloatArray
     """(nmodel, 2 + ncoefficient)."""
     covariance: FloatArray
     chi2: FloatArray
-    log_probability: FloatArray
 
 
 def _columns(
@@ -116,10 +101,6 @@ def _columns(
     width = np.asarray(width)[..., None]
     distance = x - np.asarray(position)[..., None]
     z = distance / width
-    if shape == "peak":
-        peak = np.exp(-0.5 * (z - 2) ** 2)
-        parts = peak, peak * (z - 2) / width, peak * (z - 2) * z
-        return tuple(part[..., None] for part in parts)  # type: ignore[return-value]
     density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
     powers = [ndtr(z)]
     powers.append(distance * powers[0] + width * density)
@@ -196,20 +177,11 @@ def _fit(models: _Models, start: FloatArray, steps: int) -> _Fits:
         for old, new in zip(kept, tried, strict=True):
             old[better] = new[better]
         damping = np.clip(np.where(better, damping / 10, damping * 10), 1e-8, 1e3)
-    position, found, chi2, total, full, _ = kept
+    position, found, chi2, _, full, _ = kept
     scale = 1 / np.sqrt(np.diagonal(full, axis1=-2, axis2=-1))
     outer = scale[:, :, None] * scale[:, None, :]
     covariance = np.linalg.inv(full * outer) * outer
-    log_det = np.linalg.slogdet(full * outer)[1] - 2 * np.log(scale).sum(-1)
-    outside = len(models.x) - models.ends
-    log_probability = (
-        -total / 2
-        - log_det / 2
-        - np.log(models.prior[..., 1]).sum(-1)
-        - models.charge * outside
-        + models.log_prior
-    )
-    return _Fits(np.column_stack([position, found]), covariance, chi2, log_probability)
+    return _Fits(np.column_stack([position, found]), covariance, chi2)
 
 
 def fit_edge(
@@ -221,7 +193,7 @@ def fit_edge(
     highs: Sequence[float],
     start: tuple[float, float],
     limits: tuple[float, float],
-    charge: float,
+    until: float,
     extra: FloatArray | None = None,
     prior: FloatArray | None = None,
 ) -> EdgeFit | None:
@@ -238,12 +210,11 @@ def fit_edge(
     low, highs
         Where the fit windows begin, and where they end.
     start
-        First guess of the line's intersection with the background and of the width.
+        First guess of the threshold and of the width.
     limits
         Fits that end with their position outside, or know it no better than these, are dropped.
-    charge
-        What the log weight of a model loses for each point outside its window; a point inside costs 1/2 on average, so
-        that a value near it gives narrow windows a say, a large one trusts the models.
+    until
+        Where the first edge is over: the steepest tangent of a "line" is sought before.
     extra, prior
         Further columns of the background, (npoint, nextra), and the expected value and standard deviation of the
         coefficient of each, (nextra, 2).
@@ -257,41 +228,33 @@ def fit_edge(
     if not len(ends):
         return None
     models = _all_models(
-        x, y, noise, shapes, ends, float(min(highs) - start[0]), start[1], charge, extra, prior
+        x, y, noise, shapes, ends, float(min(highs) - start[0]), start[1], until, extra, prior
     )
     foot, width = start
-    first = {
-        "ramp": (foot, width),
-        "line": (foot, width),
-        "step": (foot + 1.25 * width, width),
-        "peak": (foot, 2 * width),
-    }
-    begin = np.array([(first[shape][0], np.log(first[shape][1])) for shape in models.shapes])
+    later = np.array([1.25 * width if shape == "step" else 0.0 for shape in models.shapes])
+    begin = np.column_stack([foot + later, np.full(len(later), np.log(width))])
     fits = _fit(models, begin, _STEPS)
-    log_weight = _log_weights(fits, limits)
-    if not np.isfinite(log_weight).any():
+    weights = _log_weights(models, fits, *_positions(models, fits), limits)
+    if not np.isfinite(weights).any():
         return None
-    model, misfit = _best(models, fits, log_weight)
+    model, misfit = _best(models, fits, weights)
     scale = misfit if misfit > _MISFIT else 1.0
     # once more with the noise that belongs to a fitted curve, not to the noisy one
     curve, _ = _drawn(models, fits, model)
     sigma = np.sqrt(np.concatenate([noise(curve), models.sigma[len(curve) :] ** 2]) * scale)
     models = replace(models, sigma=sigma)
     fits = _fit(models, fits.parameters[:, :2], 3)
-    log_weight = _log_weights(fits, limits)
-    if not np.isfinite(log_weight).any():
+    positions, gradients = _positions(models, fits)
+    weights = _log_weights(models, fits, positions, gradients, limits)
+    if not np.isfinite(weights).any():
         return None
-    model, misfit = _best(models, fits, log_weight)
-    position = fits.parameters[:, 0]
-    weight = np.exp((log_weight - log_weight.max()) / _TEMPER)
-    weight /= weight.sum()
-    mean = float(weight @ position)
-    variance = float(weight @ (fits.covariance[:, 0, 0] + (position - mean) ** 2))
+    model, misfit = _best(models, fits, weights)
+    mean, uncertainty = averaged(positions, weights, *_linear(models, fits, gradients))
     curve, background = _drawn(models, fits, model)
     own = slice(4, 4 + extra.shape[1])
     return EdgeFit(
         position=mean,
-        uncertainty=float(np.sqrt(variance)),
+        uncertainty=uncertainty,
         shape=models.shapes[model],
         width=float(np.exp(fits.parameters[model, 1])),
         reduced_chi2=misfit * scale,
@@ -311,7 +274,7 @@ def _all_models(
     ends: FloatArray,
     length: float,
     width: float,
-    charge: float,
+    until: float,
     extra: FloatArray,
     prior: FloatArray,
 ) -> _Models:
@@ -338,24 +301,70 @@ def _all_models(
         ends=np.array([end for _, _, end in kinds]),
         prior=priors,
         width=width,
-        charge=charge,
-        log_prior=np.array([_BENT if shape == "line" and order else 0.0 for shape, order, _ in kinds]),
+        until=until,
     )
 
 
-def _log_weights(fits: _Fits, limits: tuple[float, float]) -> FloatArray:
-    """Log probabilities, -inf for a position outside the limits or not known better than by them."""
-    position, variance = fits.parameters[:, 0], fits.covariance[:, 0, 0]
-    within = (position > limits[0]) & (position < limits[1])
+def _positions(models: _Models, fits: _Fits) -> tuple[FloatArray, FloatArray]:
+    """What each shape calls its position, and its derivatives by the parameters, (nmodel, 2 + ncoefficient)."""
+    positions = fits.parameters[:, 0].copy()
+    gradients = np.zeros_like(fits.parameters)
+    gradients[:, 0] = 1.0
+    nfixed = models.fixed.shape[1]
+    for model in np.flatnonzero([shape == "line" for shape in models.shapes]):
+        threshold, log_width, *_ = fits.parameters[model]
+        used = models.used[model]
+        x = models.x[: models.ends[model]]
+        parts = _columns("line", x, threshold, np.exp(log_width))
+        columns, by_threshold, by_width = (part * used for part in parts)
+        coefficients = fits.parameters[model, 2 + nfixed :]
+        slope = -by_threshold @ coefficients
+        inside = min(int(np.searchsorted(x, models.until)), len(x) - 1)
+        at = int(np.argmax(slope[: max(inside, 1)]))
+        if slope[at] <= 0:
+            positions[model] = np.nan
+            continue
+        rise = (columns[at] @ coefficients) / slope[at]
+        positions[model] = x[at] - rise
+        change = np.column_stack([by_threshold @ coefficients, by_width @ coefficients, columns])
+        steeper = np.column_stack([-np.gradient(slope, x), np.gradient(change[:, 1], x), -by_threshold])
+        gradients[model, [0, 1, *range(2 + nfixed, gradients.shape[1])]] = (
+            rise * steeper[at] - change[at]
+        ) / slope[at]
+    return positions, gradients
+
+
+def _linear(models: _Models, fits: _Fits, gradients: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Derivative of each model's position by each point in units of its sigma, and the residuals in these units."""
+    matrix, by_threshold, by_width = _design(models, fits.parameters[:, :2])
+    found = fits.parameters[:, 2:, None]
+    edge = found[:, models.fixed.shape[1] :]
+    jacobian = np.concatenate([by_threshold @ edge, by_width @ edge, matrix], axis=-1)
+    responses = jacobian @ (fits.covariance @ gradients[..., None])
+    data = (np.arange(len(models.x)) < models.ends[:, None]) * models.y / models.sigma
+    return responses[..., 0], data - (matrix @ found)[..., 0]
+
+
+def _log_weights(
+    models: _Models, fits: _Fits, positions: FloatArray, gradients: FloatArray, limits: tuple[float, float]
+) -> FloatArray:
+    """Log weights, -inf for a position outside the limits or not known better than by them."""
+    variance = np.einsum("mi,mij,mj->m", gradients, fits.covariance, gradients)
+    within = (positions > limits[0]) & (positions < limits[1])
     known = variance < (limits[1] - limits[0]) ** 2 / 12
-    return np.where(within & known, fits.log_probability, -np.inf)
+    return np.where(within & known, log_weight(fits.chi2, *_sizes(models)), -np.inf)
 
 
-def _best(models: _Models, fits: _Fits, log_weight: FloatArray) -> tuple[int, float]:
-    """The most probable model and its reduced chi^2."""
-    model = int(np.argmax(log_weight))
-    free = 2 + models.fixed.shape[1] + models.used[model].sum()
-    return model, float(fits.chi2[model] / max(models.ends[model] - free, 1))
+def _sizes(models: _Models) -> tuple[FloatArray, FloatArray]:
+    """Of each model: how many parameters it has, how many points it leaves out."""
+    return 2 + models.fixed.shape[1] + models.used.sum(-1), len(models.x) - models.ends
+
+
+def _best(models: _Models, fits: _Fits, weights: FloatArray) -> tuple[int, float]:
+    """The model of the largest weight and its reduced chi^2."""
+    model = int(np.argmax(weights))
+    free = models.ends[model] - _sizes(models)[0][model]
+    return model, float(fits.chi2[model] / max(free, 1))
 
 
 def _significance(models: _Models, model: int, chi2: float) -> float:

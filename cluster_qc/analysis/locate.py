@@ -11,6 +11,9 @@ from cluster_qc.analysis.edge import EdgeFit, Shape, fit_edge
 from cluster_qc.analysis.noise import local_lines
 from cluster_qc.model.arrays import FloatArray
 
+ONSET_WINDOWS = (0.7, 0.85, 1.0, 1.25, 1.5, 1.85, 2.2)
+"""Where the windows about an onset end, as shares of the way from the foot of the edge to its end: behind its steepest
+part."""
 _LEAST_LENGTH = 0.4
 """Of an edge, in eV: the windows do not get narrower with it."""
 _WIDER = (1, 2, 4)
@@ -110,7 +113,6 @@ def fit_located_edge(
     *,
     before: float,
     shares: Sequence[float],
-    charge: float,
     extra: FloatArray | None = None,
     prior: FloatArray | None = None,
 ) -> EdgeFit | str:
@@ -118,7 +120,7 @@ def fit_located_edge(
 
     Parameters
     ----------
-    x, y, noise, shapes, charge, extra, prior
+    x, y, noise, shapes, extra, prior
         As in `fit_edge`.
     before
         How far before the foot the windows begin.
@@ -129,7 +131,8 @@ def fit_located_edge(
     highs = [edge.foot + share * length for share in shares]
     limits = (edge.foot - 3 * edge.width, edge.steepest + edge.width)
     start = (edge.foot, edge.width)
-    fit = fit_edge(x, y, noise, shapes, edge.foot - before, highs, start, limits, charge, extra, prior)
+    until = edge.foot + length
+    fit = fit_edge(x, y, noise, shapes, edge.foot - before, highs, start, limits, until, extra, prior)
     return fit or "no fit of a line and a background to the edge came to an end"
 
 

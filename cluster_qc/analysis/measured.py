@@ -32,6 +32,7 @@ _NUMBERS = {
 _MISSING = frozenset(
     {"", "nan", "na", "n/a", "null", "none", "-", "--", "inf", "+inf", "-inf", "#n/a", "#num!"}
 )
+_AXIS = re.compile(r"wave|wellen|energ|.[^a-z](nm|ev)\b")
 _MAGIC = {
     b"PK\x03\x04": ("a spreadsheet", "export it as CSV"),
     b"\xd0\xcf\x11\xe0": ("a spreadsheet", "export it as CSV"),
@@ -92,7 +93,7 @@ def read_table(path: str | Path, *, rows: int = 10) -> MeasuredTable:
     ------
     InputError
         With file and line: no text, no numbers, too few rows, a row with another number of columns, a word or a
-        missing value (NaN) among the numbers, packed JCAMP-DX data.
+        missing value (NaN) among the numbers, several curves side by side or below each other, packed JCAMP-DX data.
     StorageError
         If the file cannot be read.
     """
@@ -106,6 +107,7 @@ def read_table(path: str | Path, *, rows: int = 10) -> MeasuredTable:
     _refuse_what_is_no_table(path, lines)
     delimiter, decimal_comma, first, remarks = _layout(path, data)
     width = len(_fields(data[first][1], delimiter))
+    _refuse_side_by_side(path, data[:first], delimiter, width)
     if first and _has_gap(data[first - 1][1], delimiter, decimal_comma, width):
         first -= 1  # a row with a missing value, not a header: refused below
     start = data[first][0]
@@ -115,6 +117,11 @@ def read_table(path: str | Path, *, rows: int = 10) -> MeasuredTable:
     left = [n for n, line in data if n > end and _all_numbers(line, delimiter, decimal_comma)]
     if len(left) >= rows:
         remarks.append(f"the numbers from line {left[0]} on, in a later section of the file, were left out")
+    behind = next((i for i, (_, line) in enumerate(body) if _is_text(line, delimiter, decimal_comma)), None)
+    if behind is not None:
+        _refuse_rows_behind(path, body[behind:], delimiter, decimal_comma)
+        remarks.append(f"the text from line {body[behind][0]} on, behind the numbers, was left out")
+        body = body[:behind]
     values = [_row(path, n, line, delimiter, decimal_comma, width) for n, line in body]
     if len(values) < rows:
         raise InputError(
@@ -175,6 +182,10 @@ def ascending(
 
 
 def _decode(path: Path, raw: bytes) -> str:
+    return _text(path, raw).replace("\N{MINUS SIGN}", "-")
+
+
+def _text(path: Path, raw: bytes) -> str:
     for magic, (kind, fix) in _MAGIC.items():
         if raw.startswith(magic):
             raise InputError(f"{path}: this is {kind}, not a table of numbers", fix=fix)
@@ -278,6 +289,42 @@ def _first_row(data: Sequence[tuple[int, str]], good: Sequence[bool], delimiter:
 def _all_numbers(line: str, delimiter: str | None, decimal_comma: bool) -> bool:
     fields = _fields(line, delimiter)
     return len(fields) > 1 and all(_is_number(field, decimal_comma) for field in fields)
+
+
+def _is_text(line: str, delimiter: str | None, decimal_comma: bool) -> bool:
+    """Whether a line holds neither a number nor what stands for a missing one."""
+    return not any(
+        _is_number(field, decimal_comma) or field.lower() in _MISSING for field in _fields(line, delimiter)
+    )
+
+
+def _refuse_rows_behind(
+    path: Path, lines: Sequence[tuple[int, str]], delimiter: str | None, decimal_comma: bool
+) -> None:
+    """Refuse numbers behind a line of text that ended the numbers."""
+    number, text = lines[0]
+    again = next((n for n, line in lines if _all_numbers(line, delimiter, decimal_comma)), None)
+    if again:
+        raise InputError(
+            f"{path}:{number}: {text[:60]!r} stands between the numbers, which go on in line {again}",
+            why="it looks like the heading of a second curve",
+            fix="export one curve to a file; delete the line if all is one curve",
+        )
+
+
+def _refuse_side_by_side(
+    path: Path, header: Sequence[tuple[int, str]], delimiter: str | None, width: int
+) -> None:
+    """Refuse a header that names the axis twice."""
+    for number, line in header:
+        fields = _fields(line, delimiter, width)
+        first = fields[0].lower()
+        if len(fields) == width > 2 and [f.lower() for f in fields].count(first) > 1 and _AXIS.search(first):
+            raise InputError(
+                f"{path}:{number}: several columns are named {fields[0]!r}",
+                why="they seem to be curves side by side, each with its own axis",
+                fix="export one curve to a file",
+            )
 
 
 def _row(

@@ -4,8 +4,8 @@ For band-to-band transitions (alpha h nu)^n is a straight line above the gap, n 
 allowed ones; the gap is where that line meets the energy axis. Energies are in eV. The absorption below the edge, taken
 for scattering and reflection, is taken off before (Makula, Pacia, Macyk, J. Phys. Chem. Lett. 2018, 9, 6814,
 10.1021/acs.jpclett.8b02892). The line is fitted to the absorption itself, where the noise is even, in every window that
-could hold the segment; windows are averaged as in Jay and Neil, Phys. Rev. D 2021, 103, 114502,
-10.1103/PhysRevD.103.114502, so that a gap which depends on the window has a large uncertainty.
+could hold the segment, and the windows are averaged: see `averaging`. The uncertainty holds the noise of the points, of
+the choice between the windows, and of the absorption that was taken off.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import least_squares
 
-from cluster_qc.analysis.locate import Edge, fit_located_edge, locate_edge
+from cluster_qc.analysis.averaging import averaged, log_weight
+from cluster_qc.analysis.locate import ONSET_WINDOWS, Edge, fit_located_edge, locate_edge
 from cluster_qc.analysis.noise import local_lines, noise_variance
 from cluster_qc.errors import InputError
 from cluster_qc.model.arrays import FloatArray
@@ -65,9 +66,8 @@ def evaluate_tauc(
             why="a gap needs the transparent range, the edge and some of the absorption above it",
             fix="check the axis and its unit, or measure to longer wavelengths",
         )
-    shares = (0.5, 0.7, 1.0)
     fit = fit_located_edge(
-        energies_ev, absorption, variance, ("line", "peak"), edge, before=0.5, shares=shares, charge=0.8
+        energies_ev, absorption, variance, ["line"], edge, before=0.5, shares=ONSET_WINDOWS
     )
     if isinstance(fit, str):
         reasons["onset_ev"] = fit
@@ -83,7 +83,7 @@ def evaluate_tauc(
     if baseline > 0.02 * float(np.ptp(absorption)):
         notes.append(f"a constant absorption of {baseline:.3g} below the edge was taken off")
     for name, power in (("direct", 2.0), ("indirect", 0.5)):
-        line = _gap(energies_ev, absorption - baseline, noise + error**2, power, edge)
+        line = _gap(energies_ev, absorption - baseline, np.sqrt(noise), error, power, edge)
         if isinstance(line, str):
             reasons[f"{name}_gap_ev"] = line
             continue
@@ -116,9 +116,12 @@ def tauc_values(energies_ev: FloatArray, absorption: FloatArray, power: float) -
 
 
 def _gap(
-    energies: FloatArray, absorption: FloatArray, variance: FloatArray, power: float, edge: Edge
+    energies: FloatArray, absorption: FloatArray, sigma: FloatArray, shift: float, power: float, edge: Edge
 ) -> tuple[Estimate, tuple[FloatArray, FloatArray], float] | str:
-    """Gap, the line in the Tauc plot, and reduced chi^2, averaged over windows between the foot and the edge's end."""
+    """Gap, the line in the Tauc plot, and reduced chi^2, averaged over windows between the foot and the edge's end.
+
+    `sigma` is the noise of each point, `shift` the standard deviation of the absorption that was taken off all.
+    """
     first, last = edge.foot, max(edge.end, edge.foot + 4 * edge.width)
     inside = np.flatnonzero((energies >= first) & (energies <= last))
     least = max(6, len(inside) // 4)
@@ -131,34 +134,38 @@ def _gap(
         for a in starts
         for b in stops
         if b - a >= least
-        and (fit := _line_fit(energies[a:b], absorption[a:b], variance[a:b], power)) is not None
+        and (fit := _line_fit(energies[a:b], absorption[a:b], sigma[a:b], power)) is not None
     ]
     if not results:
         return "no window holds a line that meets the energy axis below it"
-    misfit = min(chi2 / (b - a - 2) for a, b, _, _, _, chi2 in results)
-    scale = max(misfit, 1.0) if misfit > 1.5 else 1.0
-    criteria = np.array([chi2 / scale + 2 * (len(inside) - (b - a)) for a, b, _, _, _, chi2 in results])
-    weights = np.exp(-0.5 * (criteria - criteria.min()))
-    weights /= weights.sum()
-    gaps = np.array([gap for _, _, gap, _, _, _ in results])
-    variances = np.array([v * scale for _, _, _, _, v, _ in results])
-    mean = float(weights @ gaps)
-    uncertainty = float(np.sqrt(weights @ (variances + (gaps - mean) ** 2)))
-    a, b, gap, slope, _, _ = results[int(np.argmax(weights))]
+    misfit = min(residual @ residual / (b - a - 2) for a, b, _, _, _, residual in results)
+    scale = np.sqrt(misfit) if misfit > 1.5 else 1.0
+    # one more point, for what was taken off: it moves all others
+    responses, residuals = np.zeros((2, len(results), len(energies) + 1))
+    for i, (a, b, _, _, response, residual) in enumerate(results):
+        responses[i, a:b], residuals[i, a:b] = response * scale, residual / scale
+    for derivatives in (responses, residuals):
+        derivatives[:, -1] = -derivatives[:, :-1] @ (shift / (scale * sigma))
+    sizes = np.array([b - a for a, b, *_ in results])
+    weights = log_weight((residuals[:, :-1] ** 2).sum(-1), np.full(len(sizes), 2.0), len(inside) - sizes)
+    mean, uncertainty = averaged(np.array([gap for _, _, gap, *_ in results]), weights, responses, residuals)
+    a, b, gap, slope, *_ = results[int(np.argmax(weights))]
     x = np.concatenate([[gap], energies[a:b]])
     return Estimate(mean, uncertainty), (x, slope * (x - gap)), misfit
 
 
 def _line_fit(
-    x: FloatArray, y: FloatArray, variance: FloatArray, power: float
-) -> tuple[float, float, float, float] | None:
-    """Gap, slope, variance of the gap and chi^2 of alpha h nu = (slope (h nu - gap))^(1/power)."""
+    x: FloatArray, y: FloatArray, sigma: FloatArray, power: float
+) -> tuple[float, float, FloatArray, FloatArray] | None:
+    """Gap and slope of alpha h nu = (slope (h nu - gap))^(1/power), the gap's response to each point, residuals.
+
+    Response and residuals are in units of sigma.
+    """
     transformed = tauc_values(x, y, power)
     slope, intercept = np.polyfit(x, transformed, 1)
     if slope <= 0:
         return None
     gap = -intercept / slope
-    sigma = np.sqrt(variance)
     if gap >= x[0]:
         gap = x[0] - 0.1 * (x[-1] - x[0])
 
@@ -177,4 +184,5 @@ def _line_fit(
     gap = float(found.x[0])
     if found.status <= 0 or gap > x[0] or gap < 0 or np.linalg.cond(normal) > 1e14:
         return None
-    return gap, float(np.exp(found.x[1])), float(np.linalg.inv(normal)[0, 0]), 2 * float(found.cost)
+    response = np.linalg.solve(normal, found.jac.T)[0]
+    return gap, float(np.exp(found.x[1])), response, -found.fun

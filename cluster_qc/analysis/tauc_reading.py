@@ -15,6 +15,8 @@ from cluster_qc.errors import InputError
 from cluster_qc.model.arrays import BoolArray, FloatArray
 from cluster_qc.model.measured import TaucGaps
 
+_LARGEST_ABSORBANCE = 20.0
+"""Larger than any spectrometer tells from darkness."""
 _LN10 = float(np.log(10.0))
 _ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 _COLUMNS = {
@@ -32,13 +34,13 @@ def read_tauc(path: str | Path, *, thickness_nm: float | None = None) -> TaucGap
 
     The file holds the photon energy or wavelength and either the absorbance, the absorption coefficient, the
     transmittance or the absorptance with or without the reflectance, the diffuse reflectance alone, or Kubelka-Munk
-    values (shares of 1 or percent).
+    values (shares of 1 or percent). Of two columns without a name the second is taken for the absorbance.
 
     Raises
     ------
     InputError
         As in `read_table` and `photon_energies_ev`; for a thickness that is not positive, transmittances that are not,
-        and a spectrum with no absorption edge.
+        a column that is no absorption, and a spectrum with no absorption edge.
     """
     if thickness_nm is not None and not 0 < thickness_nm < 1e8:
         raise InputError(f"the thickness is {thickness_nm:g} nm", fix="give a positive thickness in nm")
@@ -54,8 +56,13 @@ def _absorption(
     table: MeasuredTable, thickness_nm: float | None, warnings: list[str]
 ) -> tuple[FloatArray, str]:
     """Absorption coefficient (1/cm with the thickness), or what is proportional to it."""
-    # Column 0 is the axis.
-    found = {kind: table.column(pattern) or None for kind, pattern in _COLUMNS.items()}
+    found: dict[str, int | None] = {}
+    for quantity, pattern in _COLUMNS.items():
+        columns = [i for i, name in enumerate(table.names) if i and re.search(pattern, name)]  # 0 is the axis
+        found[quantity] = columns[0] if columns else None
+        if len(columns) > 1:
+            names = " and ".join(f"{i + 1} ({table.names[i]!r})" for i in columns)
+            warnings.append(f"columns {names} all name the {quantity}; the first was taken")
     if found["kubelka-munk"] == found["reflectance"]:
         found["reflectance"] = None  # F(R)
     r = None if found["reflectance"] is None else _share(table, found["reflectance"], warnings)
@@ -76,6 +83,7 @@ def _absorption(
         column = found["absorption"]
         if column is None:
             column = 1
+            _refuse_other_quantity(table)
             warnings.append(f"column 2 ({table.names[1] or 'without a name'}) was taken as the absorbance")
         absorption = table.values[:, column].astype(float)
         if re.search(f"alpha|{_ALPHA}|coefficient", table.names[column]):
@@ -83,6 +91,17 @@ def _absorption(
         depth = absorption * (1.0 if thickness_nm is None else _LN10)
         kind = table.names[column] or "absorbance"
     return (depth, kind) if thickness_nm is None else (depth / (thickness_nm * 1e-7), "1/cm")
+
+
+def _refuse_other_quantity(table: MeasuredTable) -> None:
+    """Refuse column 2, which no name tells to be an absorption, if it cannot be an absorbance."""
+    name, largest = table.names[1], float(table.values[:, 1].max())
+    if re.search(r"%|\bcd\b|mdeg|ellipt|delta|\bht\b|\bv\b", name) or largest > _LARGEST_ABSORBANCE:
+        raise InputError(
+            f"{table.path}: column 2 ({name or 'without a name'}), which goes up to {largest:.4g}, is no absorbance",
+            why="a gap follows from the absorption only, and transmittance, reflectance and absorbance differ in how",
+            fix="name the columns in the header: absorbance, T (%), R (%), 1-T, F(R) or alpha (1/cm)",
+        )
 
 
 def _depth(

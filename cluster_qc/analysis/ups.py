@@ -6,7 +6,8 @@ All energies here are in eV, binding energies count from the Fermi level:
 
 The secondary-electron cutoff is the threshold of the spectrum before instrumental broadening (a line's intersection
 with the background, or the middle of a broadened step); the onset is where the line along the leading edge of the first
-occupied level meets the background. How they are found, and what their uncertainty holds: `edge`.
+occupied level, its steepest tangent as measured, meets the background. How they are found: `edge`; what their
+uncertainty holds: `averaging`.
 
 Background of the method, and its pitfalls: Helander, Greiner, Wang, Lu, Appl. Surf. Sci. 2010, 256, 2602,
 10.1016/j.apsusc.2009.11.002.
@@ -19,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cluster_qc.analysis.edge import EdgeFit, Shape
-from cluster_qc.analysis.locate import fit_located_edge, locate_edge
+from cluster_qc.analysis.locate import ONSET_WINDOWS, fit_located_edge, locate_edge
 from cluster_qc.analysis.noise import local_lines, noise_variance
 from cluster_qc.errors import InputError
 from cluster_qc.model.arrays import FloatArray
@@ -36,10 +37,8 @@ _SATELLITE_PRIOR = np.array([[0.015, 0.02], [0.005, 0.01]])
 """Intensity relative to alpha and its standard deviation: a weak prior, since it depends on the lamp's pressure."""
 _BAND_EV = 0.12
 """Half width of the straight lines that look for edges."""
-_WINDOWS = (0.5, 0.7, 1.0, 1.5, 2.2)
+_CUTOFF_WINDOWS = (0.5, 0.7, 1.0, 1.5, 2.2)
 """Where the fit windows end, as shares of the way from the foot of the edge to its end."""
-_CUTOFF_CHARGE, _ONSET_CHARGE = 0.6, 0.8
-"""See `fit_edge`; an onset is a line by definition, the secondary-electron edge may have any shape."""
 _LEAST_SIGNIFICANCE = 5.0
 """Standard deviations below which an onset is none."""
 _HIDDEN = 3.0
@@ -125,7 +124,7 @@ def _cutoff(binding: FloatArray, intensity: FloatArray, variance: Variance, phot
     if isinstance(edge, str):
         return f"no secondary-electron edge: {edge}"
     shapes: tuple[Shape, ...] = ("ramp", "step")
-    return fit_located_edge(x, y, variance, shapes, edge, before=1.0, shares=_WINDOWS, charge=_CUTOFF_CHARGE)
+    return fit_located_edge(x, y, variance, shapes, edge, before=1.0, shares=_CUTOFF_WINDOWS)
 
 
 def _onset(
@@ -147,11 +146,10 @@ def _onset(
             x,
             y,
             variance,
-            ("line", "peak"),
+            ["line"],
             edge,
             before=1.5,
-            shares=_WINDOWS,
-            charge=_ONSET_CHARGE,
+            shares=ONSET_WINDOWS,
             extra=columns,
             prior=prior,
         )
@@ -168,7 +166,7 @@ def _onset(
             f"the first rise, at {fit.position:.1f} eV, does not stand out of the noise (only {fit.significance:.1f} "
             "standard deviations)"
         )
-    hidden = _hidden_level(x, stripped, variance, fit)
+    hidden = _hidden_level(x, y - columns @ fit.extra[:, 0], variance, fit)
     if hidden:
         return hidden
     if abs(fit.position) < _FERMI_EDGE_EV:

@@ -61,7 +61,14 @@ def read_ups_spectrum(
     table = _table(Path(path), block)
     warnings = list(table.remarks)
     photon = _photon_energy(table, photon_energy_ev, warnings)
-    intensity = table.values[:, 1 if table.values.shape[1] == 2 else _intensity_column(table, warnings)]
+    column = _intensity_column(table, warnings)
+    if re.search(r"\bl(og|og10|n|g)\b", table.names[column]):
+        raise InputError(
+            f"{table.path}: column {column + 1} is {table.names[column]!r}",
+            why="lines and noise are fitted to the intensity, not to its logarithm",
+            fix="export the intensity",
+        )
+    intensity = table.values[:, column]
     binding, intensity = _binding(table, intensity, photon, bias_v, axis, fermi_ev, warnings)
     return evaluate_ups(binding, intensity, photon, warnings=tuple(warnings), source=str(path))
 
@@ -118,7 +125,8 @@ def _photon_energy(table: MeasuredTable, told: float | None, warnings: list[str]
         return told
     header = table.header
     number = re.search(
-        r"(?:photon|excitation|source|characteristic)\s*energy[^\d\n]{0,25}(\d+(?:[.,]\d+)?)"
+        r"(?:(?:photon|excitation|source|characteristic)\s*energy|(?:anregungs|photonen)energie|énergie des photons)"
+        r"[^\d\n]{0,25}(\d+(?:[.,]\d+)?)(?![\d.,]*\s*nm)"
         "|\\bh\\s*[v\N{GREEK SMALL LETTER NU}]\\b[^\\d\n]{0,10}(\\d+(?:[.,]\\d+)?)",
         header,
     )
@@ -127,7 +135,7 @@ def _photon_energy(table: MeasuredTable, told: float | None, warnings: list[str]
         if 5.0 <= photon <= 200.0:
             warnings.append(f"the photon energy, {photon:g} eV, is from the header of the file")
             return photon
-    named = re.search(r"\bhe[\s-]*(ii?)\b", header)
+    named = re.search(r"(?<![a-z])he[\s_-]*(ii?)(?![a-z])", header)
     if named:
         photon = next(value for value, name in _LINES_EV.items() if name.lower() == f"he {named[1]}")
         warnings.append(f"the header names He {named[1].upper()}: photon energy {photon:g} eV")
@@ -140,6 +148,16 @@ def _photon_energy(table: MeasuredTable, told: float | None, warnings: list[str]
 
 
 def _intensity_column(table: MeasuredTable, warnings: list[str]) -> int:
+    kinds = [_kind_named(name) for name in table.names]
+    later = kinds[1:]
+    if kinds[0] in later if kinds[0] else any(later):
+        raise InputError(
+            f"{table.path}: the columns are {', '.join(map(repr, table.names))}",
+            why="the first is to be the energy, and of one curve only",
+            fix="keep two columns, energy and intensity; export one curve to a file",
+        )
+    if len(kinds) == 2:
+        return 1
     column = table.column(r"count|intens|signal|cps|yield")
     if column in (None, 0):
         raise InputError(
@@ -150,16 +168,18 @@ def _intensity_column(table: MeasuredTable, warnings: list[str]) -> int:
     return int(column)
 
 
+def _kind_named(text: str) -> Axis | None:
+    """The kind of energy that a text names, None for none or both."""
+    kinds: list[Axis] = []
+    if re.search(r"binding|bindung|liaison|enlace|\bb\.?\s?e\b|\be ?b\b|e\s*-\s*e ?f", text):
+        kinds.append("binding")
+    if re.search(r"kinetic|kinetisch|cin[eé]ti|\bk\.?\s?e\b|\be ?k(in)?\b", text):
+        kinds.append("kinetic")
+    return kinds[0] if len(kinds) == 1 else None
+
+
 def _named_kind(table: MeasuredTable) -> Axis | None:
-    for where in (table.names[0], table.header):
-        kinds: list[Axis] = []
-        if re.search(r"binding|bindung|\bb\.?\s?e\b|\be ?b\b|e\s*-\s*e ?f", where):
-            kinds.append("binding")
-        if re.search(r"kinetic|kinetisch|\bk\.?\s?e\b|\be ?k(in)?\b", where):
-            kinds.append("kinetic")
-        if len(kinds) == 1:
-            return kinds[0]
-    return None
+    return _kind_named(table.names[0]) or _kind_named(table.header)
 
 
 def _kind_of_axis(table: MeasuredTable, photon: float, warnings: list[str]) -> Axis:

@@ -26,20 +26,28 @@ def broadened(shape, t, resolution):
     return shape(np.clip(t[:, None] - grid, 0, None)) @ (weights / weights.sum())
 
 
-# How the secondaries grow with the distance t from the cutoff, in eV; about 1 at the maximum.
+# How the secondaries grow with the distance t from the cutoff, in eV; about 1 at the maximum. Of the cutoffs
+# "tanh" and "falling step", of the onsets "logistic", "sine" and "skewed" are held out from every choice of the method.
 RISES = {
     "physical": lambda t: (
         t / (t + 4.5) ** 4 * 6**4 / 1.5
     ),  # cascade of Chung and Everhart, work function 4.5 eV
     "saturating": lambda t: 1.3 * (1 - np.exp(-t / 0.5)) * np.exp(-t / 3),
     "narrow": lambda t: t / 0.4 * np.exp(1 - t / 0.4) * 0.9 + 0.1 * (1 - np.exp(-t)),
+    "tanh": lambda t: np.tanh(t / 0.35) / (1 + t / 2),
 }
 
 
 def secondaries(x, kind, resolution):
     t = CUTOFF - x
-    if kind == "step":  # exp(-t / 2.5) from 0 on, broadened
-        return np.exp(-t / 2.5 + (resolution / 2.5) ** 2 / 2) * ndtr(t / resolution - resolution / 2.5)
+
+    def step(decay):  # exp(-t / decay) from 0 on, broadened
+        return np.exp(-t / decay + (resolution / decay) ** 2 / 2) * ndtr(t / resolution - resolution / decay)
+
+    if kind == "step":
+        return step(2.5)
+    if kind == "falling step":
+        return 0.6 * step(0.3) + 0.4 * step(3.0)
     if kind in RISES:
         return broadened(RISES[kind], t, resolution)
     length = {"ramp": 0.45, "short ramp": 0.25}[kind]
@@ -48,28 +56,47 @@ def secondaries(x, kind, resolution):
 
 
 def first_level(x, kind, resolution):
-    """About 1 at the maximum; the steepest tangent of a peak meets zero two standard deviations before it."""
+    """About 1 at the maximum; `tangent_onset` gives where each begins."""
     if kind.endswith("peak"):
         width = {"narrow peak": 0.15, "peak": 0.25, "broad peak": 0.4}[kind]
         return gauss(x, ONSET + 2 * width, width)
     if kind == "two levels":
         return gauss(x, ONSET + 2 * 0.25, 0.25) + 1.5 * gauss(x, ONSET + 1.2, 0.3)
+    if kind == "logistic":
+        return 1 / (1 + np.exp(-(x - ONSET) / 0.09))
+    if kind == "sine":
+        return broadened(lambda t: np.sin(np.pi * np.clip(t, 0, 1.2) / 1.2) ** 2, x - ONSET, resolution)
+    if kind == "skewed":
+        t = x - ONSET - 0.4
+        return gauss(t, 0, np.where(t < 0, 0.2, 0.5))
     if kind == "bent":
         return broadened(lambda t: 1 - np.exp(-t / 0.6), x - ONSET, resolution)
     length = {"ramp": 0.8, "short ramp": 0.35}[kind]
     return (ramp(x - ONSET, resolution) - ramp(x - ONSET - length, 0.15)) / length
 
 
+def valence(energies, kind, resolution):
+    bands = 2 * gauss(energies, 3.8, 0.45) + 4 * gauss(energies, 6.5, 0.9) + 3 * gauss(energies, 9.0, 0.7)
+    return 0.03 * (first_level(energies, kind, resolution) + bands)
+
+
+@cache
+def tangent_onset(kind, resolution=0.06):
+    """Where the steepest tangent of the first level's leading edge, broadened and without noise, meets zero."""
+    x = np.arange(ONSET - 1.0, ONSET + 0.55, 1e-4)
+    y = valence(x, kind, resolution)
+    slope = np.gradient(y, x)
+    steepest = slope.argmax()
+    return x[steepest] - y[steepest] / slope[steepest]
+
+
 @cache
 def expected_ups(cutoff, onset, resolution, satellite, step, slope):
     x = np.arange(-1.0, 18.2, step)
 
-    def valence(energies):
-        bands = 2 * gauss(energies, 3.8, 0.45) + 4 * gauss(energies, 6.5, 0.9) + 3 * gauss(energies, 9.0, 0.7)
-        return 0.03 * (first_level(energies, onset, resolution) + bands)
-
-    expected = secondaries(x, cutoff, resolution) + valence(x) + 4e-4 * (1 + slope * x)
-    return x, expected + satellite * (valence(x + 1.869) + 0.3 * valence(x + 2.524))
+    first, second = (valence(x + shift, onset, resolution) for shift in (1.869, 2.524))
+    expected = secondaries(x, cutoff, resolution) + valence(x, onset, resolution) + 4e-4 * (1 + slope * x)
+    return x, expected + satellite * (first + 0.3 * second)
 
 
 def ups(

@@ -61,6 +61,11 @@ FILES = {
     "blanks between thousands": "He I\n" + NAMED + rows(form="{:.3f}{}{:,.0f}").replace(",", " "),
     "reversed": "He I\n" + NAMED + rows(BINDING[::-1], COUNTS[::-1]),
     "trailing separators": "He I;;\nbinding energy;counts;;\n" + rows(between=";").replace("\n", ";;\n"),
+    "Igor": "IGOR He I\nWAVES/D\tBE_eV\tcounts\nBEGIN\n" + rows() + 'END\nX SetScale/P x 0,1,"", BE_eV\n',
+    "typographic minus": "UPS_HeI_film\n" + NAMED + rows().replace("-", "\N{MINUS SIGN}"),
+    "French": "Énergie des photons (eV) : 21,218\n"
+    "Énergie cinétique (eV);Intensité\n" + german(rows(KINETIC, between=";")),
+    "German": "Anregungsenergie: 21,218 eV\nBindungsenergie [eV];Zählrate\n" + german(rows(between=";")),
     "two settings of two numbers": "He I\n100 200\n1 2\nBinding Energy   Counts\n" + rows(between="  "),
 }
 
@@ -115,6 +120,12 @@ REFUSED = {
     "He I\nenergy\n" + "\n".join(f"{b:.2f}" for b in BINDING): "no line of the file holds two numbers",
     "": "the file is empty",
     "He I\nwavelength (nm)\tcounts\n" + rows(): "not an electron energy",
+    "He I\n" + NAMED + rows() + NAMED + rows(): r"ups.txt:193: 'Binding Energy .* go on in line 194",
+    "He I\nenergy (eV)\tA\tenergy (eV)\tB\n1\t2\t1\t2\n3\t4\t\t\n": "ups.txt:2: several columns are named 'energy",
+    "He I\nBE cutoff\tcounts\tBE valence\tcounts\n" + "1\t2\t3\t4\n" * 30: "of one curve only",
+    "He I\nindex\tBinding Energy\tcounts\n" + "1\t2\t3\n" * 30: "first is to be the energy",
+    "He I\nBinding Energy (eV)\tlog10(counts)\n" + rows(): "not to its logarithm",
+    "photon energy 58.43 nm\n" + NAMED + rows(): "photon energy is not known",
 }
 
 

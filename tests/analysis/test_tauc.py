@@ -94,3 +94,28 @@ def test_every_way_of_writing_an_absorption_gives_the_same_curve(synthetic, tmp_
         read_tauc(
             written(tmp_path / "r.csv", (x, np.where(np.arange(len(x)) == 3, -0.1, diffuse)), "energy (eV),R")
         )
+
+
+def test_text_behind_the_numbers_is_left_out_and_told(synthetic, tmp_path):
+    x, y = synthetic.absorption(np.random.default_rng(1))
+    file = written(tmp_path / "cary.csv", (HC / x, y), "film,\nWavelength (nm),Abs")
+    table = read_table(file)
+    with file.open("a") as stream:
+        stream.write("\nfilm\nCollection Time: 3/4/2021\nScan Rate (nm/min) 600\n")
+    again = read_table(file)
+    np.testing.assert_array_equal(again.values, table.values)
+    assert again.remarks == ("the text from line 304 on, behind the numbers, was left out",)
+
+
+@pytest.mark.parametrize("name", ["CD (mdeg)", "sample (%)", "photoluminescence"])
+def test_what_is_no_absorbance_is_not_taken_for_one(synthetic, tmp_path, name):
+    x, y = synthetic.absorption(np.random.default_rng(1))
+    y = y * 100 if name == "photoluminescence" else y
+    with pytest.raises(InputError, match="is no absorbance"):
+        read_tauc(written(tmp_path / "t.csv", (x, y), f"energy (eV),{name}"))
+
+
+def test_of_two_films_the_one_that_was_taken_is_told(synthetic, tmp_path):
+    x, y = synthetic.absorption(np.random.default_rng(1))
+    found = read_tauc(written(tmp_path / "t.csv", (x, y, y), "energy (eV),abs film 1,abs film 2"))
+    assert any("columns 2 ('abs film 1') and 3" in warning for warning in found.warnings)

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from cluster_qc.analysis.edge import _columns, fit_edge
+from cluster_qc.analysis.averaging import averaged, log_weight
+from cluster_qc.analysis.edge import _all_models, _columns, _fit, _positions, fit_edge
 from cluster_qc.analysis.noise import noise_variance
 from cluster_qc.analysis.ups import evaluate_ups
 from cluster_qc.analysis.ups_reading import read_ups, read_ups_spectrum
@@ -110,7 +112,7 @@ def test_few_counts_give_a_wide_interval_or_a_reason(synthetic):
 
 def test_derivatives_of_the_shapes():
     x, h = np.linspace(-1, 1, 9), 1e-5
-    for shape in ("ramp", "line", "step", "peak"):
+    for shape in ("ramp", "line", "step"):
         columns = [
             _columns(shape, x, np.array(0.1 + a * h), np.array(0.3 * np.exp(b * h)))
             for a, b in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
@@ -120,12 +122,79 @@ def test_derivatives_of_the_shapes():
             np.testing.assert_allclose(exact, numeric, atol=1e-8)  # central differences: h^2
 
 
+def test_the_onset_is_the_same_functional_of_every_shape(synthetic):
+    # A line, the flank of a Gaussian and a bent foot; many counts, so that a shape's own idea of its onset, 10 to
+    # 30 meV off, would show.
+    for seed, kind in enumerate(("ramp", "peak", "bent")):
+        x, y = synthetic.ups(np.random.default_rng(seed), onset=kind, counts=3e6)
+        found = evaluate_ups(x[x < 8], y[x < 8], HE_I).onset_ev
+        assert found.uncertainty < 0.006, kind
+        assert abs(found.value - synthetic.tangent_onset(kind)) < 3 * found.uncertainty, kind
+
+
+def test_derivatives_of_the_position_of_a_tangent():
+    x = np.arange(0.0, 4.0, 0.02)
+    rng = np.random.default_rng(0)
+    y = 5 + 1000 * np.exp(-(((x - 2.5) / 0.4) ** 2)) + rng.normal(0, 5, len(x))
+    models = _all_models(
+        x,
+        y,
+        lambda y: 25 + 0 * y,
+        ["line"],
+        np.array([130]),
+        0.5,
+        0.1,
+        2.4,
+        np.zeros((200, 0)),
+        np.zeros((0, 2)),
+    )
+    fits = _fit(models, np.tile([2.0, np.log(0.1)], (4, 1)), 12)
+    _, gradients = _positions(models, fits)
+    for parameter in range(fits.parameters.shape[1]):
+        step = 1e-5 * np.maximum(np.abs(fits.parameters[:, parameter]), 1.0)
+        moved = [fits.parameters.copy() for _ in range(2)]
+        moved[0][:, parameter] += step
+        moved[1][:, parameter] -= step
+        there, here = (_positions(models, replace(fits, parameters=one))[0] for one in moved)
+        numeric = (there - here) / (2 * step)
+        if parameter < 4:  # threshold, width and background; the others are columns that not every model has
+            np.testing.assert_allclose(gradients[:, parameter], numeric, rtol=0.05, atol=1e-4)
+        else:
+            used = models.used[:, parameter - 4] > 0
+            np.testing.assert_allclose(gradients[used, parameter], numeric[used], rtol=0.05, atol=1e-4)
+
+
 def test_a_noiseless_ramp_is_found_where_it_starts():
     x = np.arange(0.0, 4.0, 0.02)
     y = 5 + 0.5 * x + 100 * np.maximum(x - 2, 0)
-    fit = fit_edge(x, y, np.ones_like, ["ramp"], 0.5, [2.5, 3.0], (1.9, 0.1), (1.5, 2.5), 0.6)
+    fit = fit_edge(x, y, np.ones_like, ["ramp"], 0.5, [2.5, 3.0], (1.9, 0.1), (1.5, 2.5), 3.0)
     assert fit.position == pytest.approx(2.0, abs=fit.uncertainty)
     assert fit.uncertainty < 0.02
+
+
+def test_the_noise_of_an_average_over_models():
+    # Lines and parabolas through a part and the whole of some points; the value at x = 1.2.
+    x = np.linspace(0, 1, 20)
+    y = np.sin(3 * x) * 5 + np.random.default_rng(0).normal(0, 1, 20)
+
+    def average(y):
+        values, responses, residuals, sizes = [], [], [], []
+        for order, end in ((1, 12), (2, 12), (1, 20), (2, 20)):
+            matrix = np.vander(x, order + 1) * (np.arange(20) < end)[:, None]
+            inverse = np.linalg.pinv(matrix)
+            at = np.vander([1.2], order + 1)[0]
+            values.append(at @ inverse @ y)
+            responses.append(at @ inverse)
+            residuals.append((np.arange(20) < end) * (y - matrix @ inverse @ y))
+            sizes.append((order + 1, 20 - end))
+        residuals = np.array(residuals)
+        weights = log_weight((residuals**2).sum(-1), *np.array(sizes).T)
+        return averaged(np.array(values), weights, np.array(responses), residuals)
+
+    _, uncertainty = average(y)
+    steps = 1e-5 * np.eye(20)
+    numeric = [(average(y + step)[0] - average(y - step)[0]) / 2e-5 for step in steps]
+    assert uncertainty == pytest.approx(np.linalg.norm(numeric), rel=1e-6)
 
 
 def test_noise_is_recognised_as_counting_or_constant():
