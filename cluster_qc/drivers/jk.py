@@ -20,6 +20,7 @@ Factors = tuple[Matrix, Matrix]
 """Orbitals (nao, n) and occupations (n,) of a density."""
 
 _CORE_BELOW = -2.0  # hartree
+_DEPENDENT = 1e-8  # eigenvalue of the overlap; PySCF drops combinations of functions below 1e-6
 _TURNED = 0.1  # of the orbital gradient; exchange between core and valence is well below 1 hartree
 
 
@@ -52,6 +53,7 @@ class CoulombExchange:
 
     def __init__(self, overlap: Matrix, tensors: TensorCache) -> None:
         values, vectors = np.linalg.eigh(overlap)
+        values, vectors = values[values > _DEPENDENT], vectors[:, values > _DEPENDENT]
         self._overlap = overlap
         self._root = (vectors * np.sqrt(values)) @ vectors.T
         self._inverse_root = (vectors / np.sqrt(values)) @ vectors.T
@@ -65,8 +67,10 @@ class CoulombExchange:
 
     def see(self, energies: Any, coefficients: Any, gradient: float) -> None:
         """Take notice of the orbitals of a cycle, and of its orbital gradient."""
-        nao = len(self._overlap)
-        by_spin = zip(np.reshape(energies, (-1, nao)), np.reshape(coefficients, (-1, nao, nao)), strict=True)
+        nao, norb = np.shape(coefficients)[-2:]
+        by_spin = zip(
+            np.reshape(energies, (-1, norb)), np.reshape(coefficients, (-1, nao, norb)), strict=True
+        )
         self._core_orbitals = [c[:, e < _CORE_BELOW] for e, c in by_spin]
         self._gradient = gradient
 

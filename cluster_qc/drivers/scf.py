@@ -175,6 +175,11 @@ def run_scf(
         mf.mo_energy, mf.mo_coeff = mf.canonicalize(mf.mo_coeff, mf.mo_occ, fock[0])
     if not mf.converged:
         remarks.append(f"SCF NOT CONVERGED to {method.conv_tol:g} hartree in {state.cycles} cycles")
+    if dropped := mole.nao - np.shape(mf.mo_coeff)[-1]:
+        remarks.append(
+            f"the basis set is linearly dependent: {dropped} of {mole.nao} combinations of its functions, of overlap "
+            "below 1e-6, were dropped"
+        )
     if is_dft:  # gigabytes of values on the grid; the mean field refers to itself and would keep them
         for name in ("nr_rks", "nr_uks"):
             vars(mf._numint).pop(name, None)

@@ -119,3 +119,21 @@ def test_guess_of_another_molecule_is_refused():
     other = cqc.run_scf(GOLD_HYDRIDE, METHOD)
     with pytest.raises(cqc.errors.InputError, match="guess"):
         cqc.run_scf(WATER, METHOD, guess=other)
+
+
+def test_dependent_functions_are_dropped_and_told(tmp_path):
+    """A function given twice, but for 1e-7 of its exponent, is as good as given once."""
+    states = {}
+    for name, exponents in (("once", (0.2, 0.9)), ("twice", (0.2, 0.9, 0.9000001))):
+        basis = tmp_path / f"{name}.nw"
+        basis.write_text("".join(f"H S\n{exponent} 1.0\n" for exponent in exponents))
+        pair = cqc.Cluster("h2", ("H", "H"), np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.4]]))
+        ground = cqc.run_scf(pair, cqc.DFTMethod("hf", basis=str(basis), conv_tol=1e-10))
+        assert ground.converged
+        states[name] = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=1, tolerance=1e-6))
+    once, twice = states["once"], states["twice"]
+    assert once.ground.remarks == ()
+    assert "2 of 6 combinations of its functions" in twice.ground.remarks[0]
+    assert twice.ground.energy == pytest.approx(once.ground.energy, abs=1e-6)  # of the exponent's change
+    assert twice.excitation_energies == pytest.approx(once.excitation_energies, abs=1e-6)
+    assert np.abs(twice.electric) == pytest.approx(np.abs(once.electric), abs=1e-4)
