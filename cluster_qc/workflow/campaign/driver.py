@@ -46,6 +46,7 @@ RUN = (sys.executable, "-P", "-m", "cluster_qc", "run")
 QUEUE = ".queue"
 """Folder of the engine's files, on Slurm."""
 _STEPS = ("scf", "singlets", "triplets")
+_HASH8 = "[0-9a-f]" * 8
 _POLL_S = 1.0
 _PROBE_S = 30.0  # between two questions whether Slurm answers
 _STUCK_S = 300.0  # sbatch tries again for two minutes by itself when the queue is full
@@ -149,7 +150,7 @@ def _due(campaign: Campaign, directory: Path, retry: bool, results: Results) -> 
 
 def _drop_bad_steps(folder: Path) -> None:
     """Delete the records of steps that did not converge or are damaged: a run would take these, and refuse those."""
-    for path in sorted(path for step in _STEPS for path in folder.glob(f"{step}-*")):
+    for path in sorted(path for step in _STEPS for path in folder.glob(f"{step}-{_HASH8}/")):
         try:
             record, arrays = read_record(path)
         except StorageError as exc:
