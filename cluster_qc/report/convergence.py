@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from cluster_qc.report.document import chart, table
-from cluster_qc.report.values import number, rows, section
+from cluster_qc.report.tables import number
+from cluster_qc.report.values import rows, section
 
 _MINUS = "\N{MINUS SIGN}"
 _KINDS = ("triplets", "singlets")
@@ -101,7 +102,7 @@ def convergence_html(summary: Mapping[str, Any], charts: Sequence[Mapping[str, A
                     escape(str(cycle["operator"])),
                     number(cycle["vectors"]),
                     _power(cycle["largest_residual_hartree"]),
-                    f"{number(cycle['converged'])} of {number(cycle['wanted'])}",
+                    f"{number(cycle['converged'])}/{number(cycle['wanted'])}",
                 ]
                 for i, cycle in enumerate(cycles, 1)
             ]

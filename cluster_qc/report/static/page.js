@@ -171,9 +171,10 @@
       });
     }
     const across = range.map(abscissa).sort((a, b) => a - b);
+    const edge = 26 / (element.clientWidth - 116); // half a label
     const annotations = apart(spectrum.bands, across, left, element).map((band) => ({
       x: abscissa(HC / band.wavelength_nm), y: band.delta_epsilon_lmolcm, text: `${band.wavelength_nm.toFixed(0)} nm`,
-      xanchor: abscissa(HC / band.wavelength_nm) - across[0] < 0.08 * (across[1] - across[0]) ? "left" : "center",
+      xanchor: (abscissa(HC / band.wavelength_nm) - across[0]) / (across[1] - across[0]) < edge ? "left" : "center",
       showarrow: false, yshift: band.delta_epsilon_lmolcm > 0 ? 11 : -11, font: { size: 11 }, bgcolor: colour("paper"), borderpad: 0,
     }));
     draw(element, traces, {
