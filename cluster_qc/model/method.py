@@ -111,10 +111,10 @@ class TDDFTMethod:
     """The reference route iterates the residual of every root below `tolerance`; the fast one does so for the lowest
     root only and takes the others from a cheap model and, as a rule, one pass of the full operator: iteration ends
     where the estimated error of the energy is below 5 meV."""
-    tolerance: float = 1e-3
+    tolerance: float = 1e-4
     """Residual norm of each root in hartree. The error of an excitation energy is second order in it, that of a moment
     first order: with 1e-3 rotatory strengths of 20 states of methyloxirane (HF/6-31+G*) are off by up to 0.29 of 14.8
-    (1e-40 esu^2 cm^2) from those with 1e-5, the energies by 0.02 meV. To compare with another program take 1e-5."""
+    (1e-40 esu^2 cm^2) from those with 1e-5, the energies by 0.02 meV. The presets of `cluster-qc run` have their own."""
     frozen_below: float | None = None
     """Occupied orbitals below this energy (hartree) stay frozen; None correlates them all."""
     virtual_above: float | None = None
