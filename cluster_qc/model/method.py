@@ -114,7 +114,7 @@ class TDDFTMethod:
     tolerance: float = 1e-4
     """Residual norm of each root in hartree. The error of an excitation energy is second order in it, that of a moment
     first order: with 1e-3 rotatory strengths of 20 states of methyloxirane (HF/6-31+G*) are off by up to 0.29 of 14.8
-    (1e-40 esu^2 cm^2) from those with 1e-5, the energies by 0.02 meV. The presets of `cluster-qc run` have their own."""
+    (1e-40 esu^2 cm^2) from those with 1e-5, the energies by 0.02 meV. The presets of a run have their own."""
     frozen_below: float | None = None
     """Occupied orbitals below this energy (hartree) stay frozen; None correlates them all."""
     virtual_above: float | None = None
