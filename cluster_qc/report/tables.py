@@ -61,7 +61,7 @@ def transitions_html(summary: Mapping[str, Any]) -> str:
         if not isinstance(nto, Mapping):
             continue
         weights = nto.get("weights") or []
-        told = [number(w, 2) for w in weights[:4] if w >= _LEAST_WEIGHT]
+        told = [number(w, 2) for w in weights[:4] if not isinstance(w, float) or w >= _LEAST_WEIGHT]
         facts = [f"NTO weights {', '.join(told)}"] if told else []
         if nto.get("lost_weight") is not None:
             facts.append(f"1 \N{MINUS SIGN} sum of the weights {number(nto['lost_weight'])}")

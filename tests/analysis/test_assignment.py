@@ -1,7 +1,6 @@
 """Assignment of a measured CD to one of several candidates: symmetry laws, and what must not be called decided."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,8 +157,8 @@ def runs(hands, published=None, **second):
     ]
     summaries[1] |= second
     return [
-        RunCD(Path(name), hand, hand, published, summary)
-        for name, hand, summary in zip("ab", hands, summaries, strict=True)
+        RunCD(name, f"{name} (core {core})", hand, hand, published, summary)
+        for name, core, hand, summary in zip("ab", "PM", hands, summaries, strict=True)
     ]
 
 
