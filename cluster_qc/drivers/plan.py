@@ -29,7 +29,7 @@ _STATES_OF_A_WINDOW = 100
 _VIRTUAL_SHARE = 0.65  # of the virtual orbitals lie below 1.5 hartree, at most, in def2 basis sets
 
 # Seconds on 2 cores, fitted to two runs: 96 atoms, standard preset, and 24 atoms, quick preset, 100 s. The README's run
-# of the former took 32 min (16 of them the ground state); the guess is a little longer.
+# of the former took 32 min (16 of them the ground state); the guess is 39: only the exchange was fitted anew.
 TIME_BASIS = "fitted to two runs, of 24 and of 96 atoms, on 2 cores; more cores are not measured"
 _MEASURED_CORES = 2
 _SERIAL_SHARE = 0.1  # of the time on those cores that more of them do not shorten; assumed
