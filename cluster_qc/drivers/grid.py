@@ -44,8 +44,9 @@ class LocalGrid:
         PySCF molecule.
     grids
         PySCF grid, built.
-    derivatives
-        0 for values of the AOs, 1 for gradients too.
+    kind
+        Of the functional, as PySCF names it: "LDA", "GGA" or "MGGA". It says what of the density is needed: itself; its
+        gradient too; the kinetic energy density of the orbitals, tau = 1/2 sum |grad phi|^2, too.
     dtype
         Precision of the AO values.
     cutoff
@@ -59,13 +60,14 @@ class LocalGrid:
         mole: Any,
         grids: Any,
         *,
-        derivatives: int,
+        kind: str,
         dtype: Any,
         cutoff: float,
         memory_limit: float = 0.0,
     ) -> None:
         self.mole = mole
-        self.derivatives = derivatives
+        self._derivatives = 0 if kind == "LDA" else 1
+        self._kinetic = kind == "MGGA"
         self._dtype = dtype
         self._cutoff = cutoff
         self._numint = dft.numint.NumInt()
@@ -96,8 +98,8 @@ class LocalGrid:
             shells[shell_of[among]] = True
         near = mole.copy(deep=False)
         near._bas = mole._bas[shells]
-        values = self._numint.eval_ao(near, points, deriv=self.derivatives, non0tab=mask)
-        return np.flatnonzero(shells[shell_of]), np.asarray(values if self.derivatives else values[None])
+        values = self._numint.eval_ao(near, points, deriv=self._derivatives, non0tab=mask)
+        return np.flatnonzero(shells[shell_of]), np.asarray(values if self._derivatives else values[None])
 
     def values(self, block: GridBlock) -> Real:
         """AO values of a block, (ncomponent, npoint, naos)."""
@@ -107,16 +109,19 @@ class LocalGrid:
         return values[:, :, np.isin(aos, block.aos)].astype(self._dtype)
 
     def density(self, block: GridBlock, matrix: Real, values: Real) -> Double:
-        """The density and its gradient of a symmetric density matrix, (ncomponent, npoint)."""
-        t = values[0] @ matrix[np.ix_(block.aos, block.aos)].astype(self._dtype)
-        rho = np.empty((len(values), len(block.points)))
+        """What `kind` needs of the density of a symmetric density matrix, (1, 4 or 5, npoint)."""
+        local = matrix[np.ix_(block.aos, block.aos)].astype(self._dtype)
+        t = values[0] @ local
+        rho = np.empty((len(values) + self._kinetic, len(block.points)))
         for k, phi in enumerate(values):
             rho[k] = (2.0 if k else 1.0) * np.einsum("gm,gm->g", phi, t)
+        if self._kinetic:
+            rho[-1] = sum(0.5 * np.einsum("gm,gm->g", phi, phi @ local) for phi in values[1:])
         return rho
 
 
 class LocalXC:
-    """The exchange-correlation potential, in place of PySCF's `nr_rks` and `nr_uks`, for LDA and GGA.
+    """The exchange-correlation potential, in place of PySCF's `nr_rks` and `nr_uks`.
 
     All in double precision: inside an effective core the density is a small difference of large terms.
     """
@@ -133,12 +138,11 @@ class LocalXC:
     ) -> tuple[Any, float, Double]:
         """Electrons (by spin, if there are two), energy and matrices of the potential, as PySCF returns them."""
         kind = self._numint._xc_type(xc)
-        derivatives = 0 if kind == "LDA" else 1
         if self._grid is None or self._grid[0] is not grids.coords:
             grid = LocalGrid(
                 self._mole,
                 grids,
-                derivatives=derivatives,
+                kind=kind,
                 dtype=np.float64,
                 cutoff=_CUTOFF,
                 memory_limit=self._memory_limit,
@@ -161,8 +165,12 @@ class LocalXC:
             stop = start + len(block.points)
             values = grid.values(block)
             for matrix, factor in zip(matrices, factors, strict=True):
-                weighted = np.einsum("kgm,kg->gm", values, factor[:, start:stop])
-                matrix[np.ix_(block.aos, block.aos)] += values[0].T @ weighted
+                here = factor[:, start:stop]
+                weighted = np.einsum("kgm,kg->gm", values, here[: len(values)])
+                local = values[0].T @ weighted
+                if kind == "MGGA":
+                    local += sum(phi.T @ (phi * (0.25 * here[-1])[:, None]) for phi in values[1:])
+                matrix[np.ix_(block.aos, block.aos)] += local
             start = stop
         matrices += matrices.transpose(0, 2, 1).copy()
         electrons = charges.sum(axis=1)

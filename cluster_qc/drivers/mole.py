@@ -78,7 +78,7 @@ def check_functional(name: str) -> None:
     Raises
     ------
     InputError
-        If it does not, or the functional has non-local correlation.
+        If it does not, or the functional depends on the density's Laplacian or has non-local correlation.
     """
     if name.lower() == "hf":
         return
@@ -91,12 +91,23 @@ def check_functional(name: str) -> None:
             why=str(error).strip("'\""),
             fix='use a PySCF name such as "pbe0", "cam-b3lyp", "b3lyp", "hyb_gga_xc_wb97x_d" or "hf"',
         ) from error
+    if dft.libxc.needs_laplacian(name):
+        raise InputError(
+            f"the functional {name!r} depends on the Laplacian of the density",
+            why="its potential is not available",
+            fix='use another meta-GGA, such as "tpssh", "r2scan" or "m06-2x"',
+        )
     if dft.libxc.is_nlc(name):
         raise InputError(
             f"the functional {name!r} has a non-local correlation part (VV10)",
             why="its response kernel is not available",
             fix='use "hyb_gga_xc_wb97x_d" or "cam-b3lyp" for a range-separated hybrid',
         )
+
+
+def is_meta_gga(name: str) -> bool:
+    """Whether a functional that `check_functional` let pass depends on the orbitals' kinetic energy density."""
+    return name.lower() != "hf" and dft.libxc.xc_type(name) == "MGGA"
 
 
 def range_separation(method: DFTMethod) -> float:

@@ -15,7 +15,6 @@ from cluster_qc.drivers.continuum import check_radii, surface_bytes
 from cluster_qc.drivers.memory import available_bytes
 from cluster_qc.drivers.mole import build_mole, range_separation
 from cluster_qc.drivers.scf import GRID_SHARE
-from cluster_qc.drivers.tddft.kernel import need_kernel
 from cluster_qc.drivers.tddft.tensors import required_bytes
 from cluster_qc.errors import InputError, ResourceError
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
@@ -108,8 +107,6 @@ def plan_job(cluster: Cluster, ground: DFTMethod, *states: TDDFTMethod, free: in
     from pyscf.data.elements import chemcore
 
     mole: Any = build_mole(cluster, ground)
-    if states:  # before the ground state, which takes hours
-        need_kernel(ground.functional)
     nao = int(mole.nao)
     naux, pairs = ri.tensor_size(mole, ground.auxiliary_basis)
     free = available_bytes() if free is None else free

@@ -237,9 +237,8 @@ def _set_grid(mf: Any, level: int) -> None:
     mf.grids = dft.gen_grid.Grids(mf.mol)
     mf.grids.level = level
     mf.grids.verbose = 0
-    if mf._numint._xc_type(mf.xc) in ("LDA", "GGA"):
-        local = LocalXC(mf.mol, omega=mf._numint.omega, memory_limit=GRID_SHARE * available_bytes())
-        mf._numint.nr_rks = mf._numint.nr_uks = local
+    local = LocalXC(mf.mol, omega=mf._numint.omega, memory_limit=GRID_SHARE * available_bytes())
+    mf._numint.nr_rks = mf._numint.nr_uks = local
 
 
 def _second_order(mf: Any, method: DFTMethod, report: Progress, state: _State) -> Any:

@@ -17,7 +17,7 @@ def gold_hydride():
     return mf, density
 
 
-@pytest.mark.parametrize("xc", ["svwn", "pbe0", "b3lyp"])
+@pytest.mark.parametrize("xc", ["svwn", "pbe0", "b3lyp", "tpssh", "m06-2x"])
 def test_potential_is_that_of_pyscf(gold_hydride, xc):
     mf, density = gold_hydride
     electrons, energy, matrix = mf._numint.nr_rks(mf.mol, mf.grids, xc, density)
@@ -30,7 +30,7 @@ def test_potential_is_that_of_pyscf(gold_hydride, xc):
 
 def test_blocks_hold_every_point_once_and_keep_what_memory_allows(gold_hydride):
     mf, _ = gold_hydride
-    settings = {"derivatives": 1, "dtype": np.float32, "cutoff": 1e-6}
+    settings = {"kind": "GGA", "dtype": np.float32, "cutoff": 1e-6}
     grid = LocalGrid(mf.mol, mf.grids, memory_limit=2e6, **settings)
     points = np.concatenate([block.points for block in grid.blocks])
     assert (

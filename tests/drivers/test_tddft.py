@@ -63,6 +63,8 @@ def pyscf_energies(functional: str, spin: str, tda: bool) -> np.ndarray:
         ("pbe", "triplet", True),
         ("svwn", "triplet", False),
         ("cam-b3lyp", "singlet", False),
+        ("tpssh", "triplet", False),
+        ("m06-2x", "singlet", True),
     ],
 )
 def test_same_energies_as_pyscf_with_the_same_fit_and_grid(functional, spin, tda):
@@ -207,12 +209,6 @@ def test_unstable_ground_state_is_told():
         cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=1, spin="triplet"))
 
 
-def test_meta_gga_is_refused():
-    ground = cqc.run_scf(H2O2, replace(PBE0, functional="tpss"))
-    with pytest.raises(cqc.InputError, match="meta-GGA"):
-        cqc.run_tddft(ground, FOUR)
-
-
 @pytest.fixture
 def with_model(monkeypatch):
     """The model is for large molecules; let it serve a small one."""
@@ -246,6 +242,25 @@ def test_kernel_is_the_same_whether_ao_values_are_kept_or_made_again(ground):
     assert all(block.values is not None for block in kept.grid.blocks)
     assert all(block.values is None for block in made.grid.blocks)
     assert made.apply(u, occupied, virtual) == pytest.approx(kept.apply(u, occupied, virtual), abs=1e-6)
+
+
+def test_meta_gga_with_a_model_and_on_its_own_grid(with_model, monkeypatch):
+    ground = cqc.run_scf(H2O2, replace(PBE0, functional="scan"))
+    states = cqc.run_tddft(ground, replace(FOUR, spin="triplet", grid_level=0))
+    assert not any("grid level 0" in named for named in states.approximations)
+    assert any("on grid level 2 (about 33" in named for named in states.approximations)
+    assert any("current" in named for named in states.approximations)
+    monkeypatch.setattr(driver, "_MODEL_MIN_SIZE", 10**9)
+    alone = cqc.run_tddft(ground, replace(FOUR, spin="triplet"))
+    assert states.excitation_energies == pytest.approx(alone.excitation_energies, abs=1e-5)
+
+
+def test_a_model_that_is_not_positive_definite_is_done_without(ground, singlets, with_model, monkeypatch):
+    lines = []
+    monkeypatch.setattr(driver, "fitted_kernel", lambda kernel, tensor: -10.0 * np.eye(tensor.auxiliary.nao))
+    states = cqc.run_tddft(ground, FOUR, progress=lambda fraction, line: lines.append(line))
+    assert any("without it" in line for line in lines)
+    assert states.excitation_energies == pytest.approx(singlets.excitation_energies, abs=1e-7)
 
 
 @pytest.mark.parametrize(("spin", "tda"), [("singlet", False), ("triplet", False), ("singlet", True)])

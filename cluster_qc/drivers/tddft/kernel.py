@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pyscf import dft
 
 from cluster_qc.drivers.grid import GridBlock, LocalGrid
-from cluster_qc.errors import InputError
 
 Single = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -23,22 +22,6 @@ _AO_CUTOFF = 1e-4  # see LocalGrid; costs 3e-5 of the kernel
 _DENSITY_CUTOFF = 1e-7
 _CRUDE_GRID = (20, 50)  # radial and angular points
 _BATCH = 24  # vectors at a time
-
-
-def need_kernel(xc: str) -> None:
-    """Refuse a functional without a response kernel here.
-
-    Raises
-    ------
-    InputError
-        For a meta-GGA.
-    """
-    if dft.numint.NumInt()._xc_type(xc) == "MGGA":
-        raise InputError(
-            f"the response kernel of the meta-GGA {xc!r} is not available",
-            why="excited states need the second derivative of the functional",
-            fix="use an LDA, GGA or hybrid functional such as pbe0, b3lyp or cam-b3lyp",
-        )
 
 
 class GridKernel:
@@ -58,11 +41,6 @@ class GridKernel:
         "singlet" or "triplet".
     memory_limit
         Bytes that stored AO values may take.
-
-    Raises
-    ------
-    InputError
-        For a meta-GGA, whose kernel is not available.
     """
 
     def __init__(
@@ -78,7 +56,6 @@ class GridKernel:
     ) -> None:
         self._numint = dft.numint.NumInt()
         self._numint.omega = omega
-        need_kernel(xc)
         self._kind = self._numint._xc_type(xc)
         grids = dft.gen_grid.Grids(mole)
         if grid_level is None:
@@ -87,11 +64,10 @@ class GridKernel:
             grids.level = grid_level
         grids.verbose = 0
         grids.build(with_non0tab=False)
-        derivatives = 0 if self._kind == "LDA" else 1
         self.grid = LocalGrid(
             mole,
             grids,
-            derivatives=derivatives,
+            kind=self._kind,
             dtype=np.float32,
             cutoff=_AO_CUTOFF,
             memory_limit=memory_limit,
@@ -138,21 +114,33 @@ class GridKernel:
     def _response(self, u: Single, co: Single, cv: Single) -> Single:
         n, nocc, nvir = u.shape
         nao = len(co)
+        kinetic = self._kind == "MGGA"
         half = (u.reshape(n * nocc, nvir) @ cv.T).reshape(n, nocc, nao).transpose(1, 2, 0)
         density = (co @ np.ascontiguousarray(half).reshape(nocc, nao * n)).reshape(nao, nao, n)
         density += density.transpose(1, 0, 2).copy()  # twice the symmetric part: both spins
         response = np.zeros((nao, nao, n), dtype=np.float32)
         for block, fxc in zip(self.grid.blocks, self.fxc, strict=True):
             phi = self.grid.values(block)
-            ng, nl = phi.shape[1:]
+            ncomponent, ng, nl = phi.shape
             local = np.ix_(block.aos, block.aos)
-            t = (phi[0] @ density[local].reshape(nl, nl * n)).reshape(ng, nl, n)
-            rho1 = np.matmul(phi.transpose(1, 0, 2), t)  # (ng, ncomponent, n)
-            rho1[:, 1:] *= 2.0
+            flat = density[local].reshape(nl, nl * n)
+            rho1 = np.empty((ng, fxc.shape[1], n), dtype=np.float32)
+            t = (phi[0] @ flat).reshape(ng, nl, n)
+            rho1[:, :ncomponent] = np.matmul(phi.transpose(1, 0, 2), t)
+            rho1[:, 1:ncomponent] *= 2.0
+            if kinetic:
+                t = (phi[1:] @ flat).reshape(3, ng, nl, n)
+                rho1[:, -1] = 0.5 * np.matmul(phi[1:, :, None], t).sum(axis=0)[:, 0]
             weighted = np.matmul(fxc, rho1)
-            weighted[:, 0] *= 0.5
-            q = np.matmul(phi.transpose(1, 2, 0), weighted)  # (ng, nl, n)
-            response[local] += (phi[0].T @ q.reshape(ng, nl * n)).reshape(nl, nl, n)
+            weighted[:, 0] *= 0.5  # the sum with the transpose doubles it, and the last
+            q = np.matmul(phi.transpose(1, 2, 0), weighted[:, :ncomponent])  # (ng, nl, n)
+            change = phi[0].T @ q.reshape(ng, nl * n)
+            if kinetic:
+                tau = 0.25 * weighted[:, -1]
+                for gradient in phi[1:]:
+                    q = gradient[:, :, None] * tau[:, None]
+                    change += gradient.T @ q.reshape(ng, nl * n)
+            response[local] += change.reshape(nl, nl, n)
         response += response.transpose(1, 0, 2).copy()
         half = (co.T @ response.reshape(nao, nao * n)).reshape(nocc, nao, n).transpose(2, 0, 1)
         return np.asarray(np.matmul(np.ascontiguousarray(half), cv))
