@@ -74,8 +74,9 @@ def draw(labels: list[str], curves: list[Spectrum], head: list[str], rows: list[
         below.set_axis_off()
         cells = [[label, *row] for label, row in zip(labels, rows, strict=True)]
         table = below.table(
-            cells, colLabels=["", *head], bbox=(0, 0, 1, 1), cellLoc="left", edges="horizontal"
-        )
+            cells, colLabels=["", *head], colWidths=(0.19, 0.27, 0.27, 0.27), bbox=(0, 0, 1, 1),
+            cellLoc="left", colLoc="left", edges="horizontal",
+        )  # fmt: skip
         table.auto_set_font_size(False)
         table.set_fontsize(5.5)
         figure.savefig(figure_path("functionals"))
