@@ -38,6 +38,20 @@ def test_a_stranger_in_the_first_place_is_refused_where_its_type_can_be_known(na
         function(Stranger(), **rest)
 
 
+def test_a_path_may_be_a_text_everywhere():
+    for name in FUNCTIONS:
+        for argument, hint in get_type_hints(getattr(cqc, name)).items():
+            if argument != "return" and "Path" in str(hint):
+                assert _fits("a/name", hint) or "Mapping" in str(hint) or "Sequence" in str(hint), (
+                    name,
+                    argument,
+                )
+                assert "str | pathlib.Path" in str(hint).replace("pathlib._local", "pathlib"), (
+                    name,
+                    argument,
+                )
+
+
 def test_of_each_type_that_is_taken_it_is_said_where_it_comes_from():
     public = {kind for kind in cqc.__all__ if isinstance(getattr(cqc, kind), type)}
     taken = {

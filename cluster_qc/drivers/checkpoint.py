@@ -26,8 +26,8 @@ class Checkpoint:
         How many times as long as a write took nothing is written after it, where cycles are cheaper than writes.
     """
 
-    def __init__(self, path: Path | None, pause: float = 0.0) -> None:
-        self._path = path
+    def __init__(self, path: str | Path | None, pause: float = 0.0) -> None:
+        self._path = None if path is None else Path(path)
         self._pause = pause
         self._next = 0.0
 

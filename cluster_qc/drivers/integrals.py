@@ -24,7 +24,7 @@ class TensorCache:
     Hand one cache to `run_scf` and `response_tensors` to compute the integrals once.
     """
 
-    def __init__(self, mole: Any, method: DFTMethod, scratch: Path | None, report: Progress) -> None:
+    def __init__(self, mole: Any, method: DFTMethod, scratch: str | Path | None, report: Progress) -> None:
         self._mole = mole
         self._method = method
         self._scratch = scratch
@@ -42,7 +42,7 @@ class TensorCache:
                 )
             path = None
             if self._scratch is not None:
-                path = self._scratch / f"ri-{tensor_key(self._mole, self._method, omega)}.f32"
+                path = Path(self._scratch) / f"ri-{tensor_key(self._mole, self._method, omega)}.f32"
             self._tensors[omega] = RITensor(
                 self._mole,
                 self._method.auxiliary_basis,

@@ -40,8 +40,8 @@ def run_scf(
     cluster: Cluster,
     method: DFTMethod,
     *,
-    checkpoint: Path | None = None,
-    scratch: Path | None = None,
+    checkpoint: str | Path | None = None,
+    scratch: str | Path | None = None,
     integrals: TensorCache | None = None,
     guess: GroundState | None = None,
     progress: Progress | None = None,
@@ -291,7 +291,9 @@ def _ground_state(cluster: Cluster, method: DFTMethod, mole: Any, mf: Any, state
 class _State:
     """How far the iteration is: read from the checkpoint of an interrupted run, written after each cycle."""
 
-    def __init__(self, path: Path | None, cluster: Cluster, method: DFTMethod, report: Progress) -> None:
+    def __init__(
+        self, path: str | Path | None, cluster: Cluster, method: DFTMethod, report: Progress
+    ) -> None:
         self._file = Checkpoint(path)
         self._key = ground_hash(cluster, method)
         self.cycles = 0

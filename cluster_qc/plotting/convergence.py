@@ -39,7 +39,7 @@ def plot_scf_convergence(ax: Axes, ground: GroundState) -> None:
             rotation=30, ha="left", va="bottom", fontsize=6, color="0.3",
         )  # fmt: skip
         begin += len(list(members))
-    _finish(ax, "SCF cycle", "gradient, energy / hartree")
+    _finish(ax, len(ground.history), "SCF cycle", "gradient, energy / hartree")
 
 
 def plot_tddft_convergence(ax: Axes, states: ExcitedStates | Sequence[ExcitedStates]) -> None:
@@ -53,7 +53,8 @@ def plot_tddft_convergence(ax: Axes, states: ExcitedStates | Sequence[ExcitedSta
         If states have no history.
     """
     modelled = False
-    for index, kind in enumerate([states] if isinstance(states, ExcitedStates) else states):
+    kinds = [states] if isinstance(states, ExcitedStates) else states
+    for index, kind in enumerate(kinds):
         _need_history(kind.history, f"{kind.spin}s")
         cycles = np.arange(1, len(kind.history) + 1)
         residuals = np.array([cycle.residual for cycle in kind.history])
@@ -71,7 +72,8 @@ def plot_tddft_convergence(ax: Axes, states: ExcitedStates | Sequence[ExcitedSta
         )  # fmt: skip
     if modelled:
         ax.plot([], [], color="0.4", marker="o", mfc="white", ls="", label="model")
-    _finish(ax, "TDDFT cycle", "largest residual / hartree")
+    longest = max((len(kind.history) for kind in kinds), default=1)
+    _finish(ax, longest, "TDDFT cycle", "largest residual / hartree")
 
 
 def _need_history(history: Sequence[object], what: str) -> None:
@@ -83,10 +85,10 @@ def _need_history(history: Sequence[object], what: str) -> None:
         )
 
 
-def _finish(ax: Axes, xlabel: str, ylabel: str) -> None:
+def _finish(ax: Axes, cycles: int, xlabel: str, ylabel: str) -> None:
     ax.set_yscale("log")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.margins(x=0.12)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.set_xlim(0.5, 1.12 * cycles + 0.5)  # room for what stands beside the last one
     ax.minorticks_off()
     ax.spines["right"].set_visible(False)
     ax.set_xlabel(xlabel)

@@ -10,6 +10,7 @@ from cluster_qc.units import electronvolt
 
 _COMPUTED = (0.15, 0.55)
 _MEASURED = (0.85, 1.25)
+_LEAST_RANGE = 3.0 * electronvolt
 _FRONTIER, _OTHER, _REFERENCE = "#0072B2", "#999999", "#D55E00"
 
 
@@ -27,10 +28,13 @@ def plot_levels(
     alignment
         If given, the measured HOMO, its uncertainty as a bar, and the tolerance as a shaded band.
     around
-        How many further levels to draw below the HOMO and above the LUMO.
+        How many further levels to draw below the HOMO and above the LUMO at most: those no further from them than the
+        gap is wide, or 3 eV. Of a small molecule others are core orbitals, which would press the gap to a line.
     """
     occupied = np.sort(ground.orbital_energies[ground.occupations > 0])[-around - 1 :]
     empty = np.sort(ground.orbital_energies[ground.occupations == 0])[: around + 1]
+    reach = max(ground.gap, _LEAST_RANGE)
+    occupied, empty = occupied[occupied >= ground.homo - reach], empty[empty <= ground.lumo + reach]
     for energies, frontier in ((occupied, ground.homo), (empty, ground.lumo)):
         for energy in energies:
             colour = _FRONTIER if energy == frontier else _OTHER

@@ -11,6 +11,9 @@ from cluster_qc.model import MeasuredSpectrum, Spectrum
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import electronvolt, rotatory_strength_cgs, wavelength_nm
 
+_LEAST_CD_LMOLCM, _LEAST_ROTATION_CGS = 0.01, 0.01
+"""Smallest heights of the axes, so that an achiral molecule's rounding errors are a line, not bands."""
+
 
 def plot_cd(
     ax: Axes,
@@ -23,6 +26,8 @@ def plot_cd(
     measured: MeasuredSpectrum | None = None,
 ) -> None:
     """Draw CD curves, the rotatory strengths as sticks on a second axis with the same zero.
+
+    Neither axis is made for less than 0.01 L/(mol cm) and 1e-42 esu^2 cm^2.
 
     Parameters
     ----------
@@ -44,7 +49,8 @@ def plot_cd(
     curves = _as_sequence(spectra)
     _plot_curves(ax, curves, labels)
     ax.axhline(0.0, color="0.6", lw=0.6, zorder=0)
-    limit = max((float((np.abs(s.values) + _uncertainty(s)).max()) for s in curves), default=0.0) or 1.0
+    heights = [float((np.abs(s.values) + _uncertainty(s)).max()) for s in curves]
+    limit = max([_LEAST_CD_LMOLCM, *heights])
     if measured is not None:
         limit = _plot_measured(ax, measured, limit)
     ax.set_ylim(-1.2 * limit, 1.2 * limit)
@@ -143,7 +149,7 @@ def _plot_sticks(ax: Axes, curves: Sequence[Spectrum], unit: float, ylabel: str,
             if left <= nm <= right:
                 twin.vlines(nm, 0.0, strength / unit, color=f"C{index}", lw=0.8, alpha=0.55)
                 largest = max(largest, abs(strength / unit))
-    limit = 1.2 * (largest or 1.0)
+    limit = 1.2 * (max(largest, _LEAST_ROTATION_CGS) if signed else largest or 1.0)
     twin.set_ylim(-limit if signed else 0.0, limit)
     twin.set_ylabel(ylabel)
 

@@ -27,7 +27,7 @@ from cluster_qc.report.document import (
 )
 from cluster_qc.report.values import ABSENT, number, plain, rows, section, warnings_of
 
-Job = tuple[str, Mapping[str, Any], Path | None]
+Job = tuple[str, Mapping[str, Any], str | Path | None]
 """Name, what summary.json holds, and the folder with the curves (None: no curves)."""
 
 _DELTA_EPSILON = "\N{GREEK CAPITAL LETTER DELTA}\N{GREEK SMALL LETTER EPSILON}"
@@ -57,9 +57,9 @@ def write_comparison(jobs: Sequence[Job], path: str | Path) -> None:
     names = _distinct([name for name, _, _ in jobs])
     summaries = [summary for _, summary, _ in jobs]
     tables = {
-        name: read_table(folder / "cd.csv")
+        name: read_table(Path(folder) / "cd.csv")
         for name, (_, _, folder) in zip(names, jobs, strict=True)
-        if folder is not None and (folder / "cd.csv").is_file()
+        if folder is not None and (Path(folder) / "cd.csv").is_file()
     }
     curves = [charts.curve_data(name, "cd", curve) for name, (_, curve) in tables.items()]
     spectra = [{"name": "cd", "curves": curves, "sticks": [], "bands": [], "measured": []}] if curves else []

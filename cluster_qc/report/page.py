@@ -69,10 +69,10 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def write_page(
     summary: Mapping[str, Any],
     path: str | Path,
-    figures: Mapping[str, Path] | None = None,
+    figures: Mapping[str, str | Path] | None = None,
     cluster: Cluster | None = None,
     *,
-    curves: Mapping[str, Path] | None = None,
+    curves: Mapping[str, str | Path] | None = None,
     surfaces: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the report page.
@@ -345,7 +345,9 @@ def _method(summary: Mapping[str, Any]) -> str:
         return ""
     unit = method.get("units") or "hartree"
     told = f'<p class="soft">Energies and thresholds in {escape(plain(unit))}; {ABSENT}: not set.</p>'
-    return told + pairs({key: value for key, value in method.items() if key != "units"})
+    told += pairs({key: value for key, value in method.items() if key != "units"})
+    conventions = section(summary, "conventions")
+    return told + (f"<h3>What the numbers are</h3>{pairs(conventions)}" if conventions else "")
 
 
 def _structure(structure: Mapping[str, Any], cluster: Cluster | None) -> str:

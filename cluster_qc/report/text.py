@@ -45,6 +45,8 @@ def text_report(summary: Mapping[str, Any]) -> str:
     method = section(summary, "method")
     if method:
         told = [f"{plain(method.get('functional'))}/{plain(method.get('basis'))}"]
+        told += [f"{basis} on {element}" for element, basis in section(method, "basis_overrides").items()]
+        told += [f"dispersion {method['dispersion']}"] if method.get("dispersion") else []
         told += [f"omega {number(omega, 4)}"] if (omega := method.get("omega")) is not None else []
         told += [f"preset {method['preset']}"] if method.get("preset") else []
         if isinstance(tda := section(method, "singlets").get("tda"), bool):
@@ -75,15 +77,15 @@ def text_report(summary: Mapping[str, Any]) -> str:
             lines += [f"  {reason}"] if (reason := character_reason(nto)) else []
             lines += [f"  {part:8} {_shares(shares_of(nto, part))}" for part in ("hole", "electron")]
     curve = section(summary, "cd")
-    bands = rows(curve, "bands")
-    if bands:
+    if curve:
         gauge = f", {curve['gauge']} gauge" if curve.get("gauge") else ""
         width = f", fwhm {number(curve['fwhm_ev'], 2)} eV" if curve.get("fwhm_ev") else ""
-        lines += ["", f"CD bands (nm, L/(mol cm)){gauge}{width}"]
+        shift = f", shift {number(curve['shift_ev'], 2, signed=True)} eV" if curve.get("shift_ev") else ""
+        lines += ["", f"CD bands (nm, L/(mol cm)){gauge}{width}{shift}"]
         lines += [
             f"  {number(b.get('wavelength_nm'), 1):>8} {number(b.get('delta_epsilon_lmolcm'), 1, signed=True):>9}"
-            for b in bands
-        ]
+            for b in rows(curve, "bands")
+        ] or ["  none"]
         lines += [f"  {remark}" for remark in curve.get("remarks") or []]
     timings = section(summary, "timings_s")
     if timings:

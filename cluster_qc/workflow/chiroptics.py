@@ -19,7 +19,7 @@ from cluster_qc.units import electronvolt, energy_from_nm, wavelength_nm
 from cluster_qc.workflow.figures import PICTURES
 from cluster_qc.workflow.look import load_states
 from cluster_qc.workflow.references import COTTON_SOURCE, measured_cotton_signs
-from cluster_qc.workflow.summary import read_summary
+from cluster_qc.workflow.summary_file import read_summary
 
 _SENSITIVITY = 0.3 * electronvolt
 _JCAMP = (".jdx", ".dx")

@@ -15,7 +15,7 @@ from cluster_qc.analysis.spectra import covered_energies
 from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.chiroptics import RunCD, curve_settings, relative_energies, simulate_run_cd
-from cluster_qc.workflow.summary import read_summary, summary_errors
+from cluster_qc.workflow.summary_file import read_summary, summary_errors
 
 ASSUMED_ERROR_EV = 0.04
 """About 1 kcal/mol, of one conformer's energy against another's: an assumption, and told as one."""

@@ -11,7 +11,7 @@ from cluster_qc.errors import InputError
 from cluster_qc.files import replaced
 from cluster_qc.model.stack import Layer, Level
 from cluster_qc.workflow.figures import need_picture
-from cluster_qc.workflow.summary import read_summary
+from cluster_qc.workflow.summary_file import read_summary
 
 _COLUMNS = 80  # of a terminal
 _INDENT = " " * 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ class JobFile(JobSettings):
     """A whole JOB.toml; only `structure` is required."""
 
     structure: str
-    """CIF or XYZ file, relative to the job file."""
+    """CIF or XYZ file, relative to the job file, as are basis sets and ECPs that are files."""
     name: str | None = None
     output: str | None = None
     """Results folder, relative to where the command runs; the -o option goes first."""
@@ -174,14 +175,14 @@ def load_job(
         molecule=_updated(
             file.molecule, charge=charge, multiplicity=multiplicity, disorder=disorder, block=block
         ),
-        method=_updated(file.method, functional=functional, basis=basis),
+        method=_updated(file.method, functional=functional, basis=basis and own_file(basis, Path())),
         singlets=_with_range(file.singlets, nstates, window_ev),
     )
     return job_of(file, path, output=output)
 
 
 def job_of(file: JobFile, path: Path, *, output: str | Path | None = None) -> Job:
-    """The job of a file that is read already; its structure is relative to the folder of `path`.
+    """The job of a file that is read already; the files that it names are relative to the folder of `path`.
 
     Raises
     ------
@@ -191,7 +192,7 @@ def job_of(file: JobFile, path: Path, *, output: str | Path | None = None) -> Jo
     structure = path.parent / Path(file.structure).expanduser()
     need_file(structure, f"{path}: structure")
     base = PRESETS[file.preset]
-    method = file.method.given()
+    method = with_own_files(file.method.given(), path.parent)
     spectrum = {**base["spectrum"], **file.spectrum.given()}
     name = folder_name(file.name or structure.stem)
     return Job(
@@ -208,6 +209,31 @@ def job_of(file: JobFile, path: Path, *, output: str | Path | None = None) -> Jo
         shift=spectrum["shift_ev"] * electronvolt,
         experiment=_reference(file.experiment),
     )
+
+
+def with_own_files(method: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The keys of [method] with each basis set and ECP that is a file by its absolute path; see `own_file`."""
+    found = dict(method)
+    for key in ("basis", "ecp", "auxiliary_basis"):
+        if isinstance(name := found.get(key), str):
+            found[key] = own_file(name, folder)
+    if isinstance(overrides := found.get("basis_overrides"), Mapping):
+        found["basis_overrides"] = {
+            element: own_file(name, folder) if isinstance(name, str) else name
+            for element, name in overrides.items()
+        }
+    return found
+
+
+def own_file(name: str, folder: Path) -> str:
+    """The absolute path of a basis set that is a file of the user, relative to `folder`; a name as it is.
+
+    A file is named with its folder, as PySCF has it. Absolute, because the orbitals of a result may be evaluated from
+    another folder.
+    """
+    if os.sep not in name or "\n" in name:  # a whole basis set may be given as text
+        return name
+    return str((folder / Path(name).expanduser()).absolute())
 
 
 def _updated(section: _Section, **options: Any) -> _Section:

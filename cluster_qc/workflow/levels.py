@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from cluster_qc.hashing import ground_hash, input_hash
 from cluster_qc.model import ChargeStates, DFTMethod, GroundState, Tuning, UPSReference, ion_of
 from cluster_qc.provenance import versions
 from cluster_qc.records import record_path
+from cluster_qc.report.values import seconds
 from cluster_qc.store import load
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.lock import folder_lock
@@ -22,7 +24,7 @@ from cluster_qc.workflow.look import load_ground, rewrite_page
 from cluster_qc.workflow.progress import DONE, NOT_CONVERGED, Monitor, monitor
 from cluster_qc.workflow.references import measured_homo
 from cluster_qc.workflow.steps import Steps
-from cluster_qc.workflow.summary import read_summary, write_summary
+from cluster_qc.workflow.summary_file import read_summary, write_summary
 
 SCHEMA_VERSION = 1
 TUNED_FUNCTIONAL = "lc_wpbe"
@@ -87,8 +89,8 @@ def run_levels(
     with folder_lock(folder), monitor(folder, quiet=quiet) as log:
         remove_unfinished(folder)
         if plan is not None:
-            hours = plan.seconds / 3600
-            log.note(f"plan: {plan}; roughly {hours:.1f} hours on two cores if nothing is there yet")
+            guess = seconds(60 * math.ceil(plan.seconds / 60))
+            log.note(f"plan: {plan}; roughly {guess} on two cores if nothing is there yet")
         work = _Work(Steps(folder, log, force, scratch=scratch), ground, log)
         table = _table(work, directory, methods, tuning_method)
         work.steps.release()

@@ -17,7 +17,8 @@ from cluster_qc.store import load
 from cluster_qc.units import electronvolt
 from cluster_qc.workflow.job import need_file
 from cluster_qc.workflow.references import measured_homo
-from cluster_qc.workflow.summary import CURVES, read_summary, summary_errors
+from cluster_qc.workflow.summary import CURVES
+from cluster_qc.workflow.summary_file import read_summary, summary_errors
 
 _LISTED = 8
 _COLUMNS = 80  # of a terminal

@@ -16,13 +16,14 @@ from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import electronvolt, energy_from_nm, rotatory_strength_cgs
 from cluster_qc.workflow.chiroptics import curve_settings
 from cluster_qc.workflow.look import load_states
-from cluster_qc.workflow.summary import read_summary
+from cluster_qc.workflow.summary_file import read_summary
 
 SCHEMA_VERSION = 1
 _ORBITAL_PAIRS = 5  # of each state
 _STATES = 4  # of each band
 _STATES_SHOWN = 8
 _PARTS_SHOWN = 12
+_LEAST_SHOWN = 0.05  # what one decimal shows as zero
 
 
 def run_parts(
@@ -132,7 +133,10 @@ def parts_text(directory: Path, table: dict[str, Any]) -> str:
     strongest = sorted(table["states"], key=lambda state: -abs(state["rotatory_strength_cgs"]))[
         :_STATES_SHOWN
     ]
-    for state in sorted(strongest, key=lambda state: float(state["energy_ev"])):
+    turning = [state for state in strongest if abs(state["rotatory_strength_cgs"]) >= _LEAST_SHOWN]
+    if not turning:
+        lines.append(f"  none: all are below {_LEAST_SHOWN}")
+    for state in sorted(turning, key=lambda state: float(state["energy_ev"])):
         lines.append(
             f"  {state['label']} {state['energy_ev']:.2f} eV, R {state['rotatory_strength_cgs']:+.1f}"
         )
@@ -164,7 +168,11 @@ def _band_lines(bands: list[dict[str, Any]]) -> list[str]:
         *(f"  {name:{width}}" + "".join(f"{value:>+10.1f}" for value in row) for name, row in rows.items()),
         *(
             f"  {band['wavelength_nm']:.0f} nm: "
-            + ", ".join(f"{s['label']} {s['delta_epsilon_lmolcm']:+.1f}" for s in band["states"])
+            + ", ".join(
+                f"{s['label']} {s['delta_epsilon_lmolcm']:+.1f}"
+                for s in band["states"]
+                if abs(s["delta_epsilon_lmolcm"]) >= _LEAST_SHOWN
+            )
             for band in bands
         ),
     ]

@@ -33,6 +33,7 @@ from cluster_qc.workflow.lock import folder_lock
 from cluster_qc.workflow.progress import DONE, NOT_CONVERGED, Monitor, monitor
 from cluster_qc.workflow.references import measured_cotton_signs, measured_homo
 from cluster_qc.workflow.steps import Steps, something_to_compute
+from cluster_qc.workflow.summary_file import SCHEMA_VERSION, finite, write_summary
 
 
 @dataclass(frozen=True)
@@ -199,9 +200,10 @@ def conclude(
     digest = job_hash(job, ground)
     figures = Figures(job.directory / "figures", digest, report, steps.force, formats)
     content: dict[str, Any] = {
-        "schema_version": parts.SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION,
         "name": job.name,
         "structure": parts.structure_summary(cluster, cip),
+        "conventions": parts.CONVENTIONS,
         "method": parts.method_summary(job, ground),
         "levels": parts.levels_summary(ground, states),
         "singlets": [],
@@ -318,9 +320,9 @@ def write_results(content: dict[str, Any], directory: Path, figures: Figures, cl
     """Write report.html and then summary.json, each in one step."""
     from cluster_qc.report.page import write_page
 
-    content = parts.finite(content)
+    content = finite(content)
     curves = {name: directory / f"{name}.csv" for name in parts.CURVES} if content["cd"] else {}
     surfaces = read_surfaces(directory) if figures.up_to_date(SURFACES) else {}
     with replaced(directory / "report.html") as temporary:
         write_page(content, temporary, figures.files, cluster, curves=curves, surfaces=surfaces)
-    parts.write_summary(directory / "summary.json", content)
+    write_summary(directory / "summary.json", content)

@@ -315,7 +315,7 @@ def _script(
         directives="\n".join(f"#SBATCH {option}" for option in options),
         memory=f"{plan.memory / _GIB:.1f} GiB planned, {100 * (plan.free / plan.memory - 1):.0f} % to spare; "
         f"{plan.nao} basis functions, three-index integrals of {plan.tensor / _GIB:.1f} GiB {where}",
-        time=f"{guess_s / 60:.0f} min guessed ({TIME_BASIS}), {_TIME_MARGIN} times that, at least "
+        time=f"{math.ceil(guess_s / 60)} min guessed ({TIME_BASIS}), {_TIME_MARGIN} times that, at least "
         f"{_SHORTEST_S // 60} min and at most {site.max_hours:g} h; a run that needs longer goes on",
         max_requeues=site.max_requeues,
         grace_s=site.stop_before_s - 30,

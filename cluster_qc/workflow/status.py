@@ -15,7 +15,7 @@ from cluster_qc.errors import InputError, StorageError
 from cluster_qc.files import storage_errors
 from cluster_qc.workflow.lock import Owner, owner_of
 from cluster_qc.workflow.progress import DONE, FAILED, NOT_CONVERGED, SESSION
-from cluster_qc.workflow.summary import read_summary
+from cluster_qc.workflow.summary_file import read_summary
 
 SCHEMA_VERSION = 1
 _SIGNS_OF_A_RUN = ("run.log", "summary.json", ".lock", "job.sbatch")
@@ -95,12 +95,12 @@ def run_status(folder: Path) -> RunStatus:
     if not log:
         return _without_log(folder, known)
     if end.startswith((DONE, NOT_CONVERGED)):
+        known |= {"step": None, "step_s": None}
         if (folder / "summary.json").is_file():  # the folder of `levels` has none
             try:
                 known["timings_s"] = read_summary(folder).get("timings_s", {})
             except StorageError as exc:
                 return RunStatus(**known, state="failed", message=exc.what)
-        known |= {"step": None, "step_s": None}
         return RunStatus(**known, state="done" if end.startswith(DONE) else "not converged")
     known["batch_line"] = _batch_line(folder)
     if end.startswith(FAILED):

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cluster_qc.errors import StorageError, UnavailableError
-from cluster_qc.files import read_at_most, storage_errors, write_text
-from cluster_qc.hashing import canonical, canonical_json
+from cluster_qc.errors import UnavailableError
+from cluster_qc.hashing import canonical
 from cluster_qc.model import (
     BandAlignment,
     Cluster,
@@ -30,15 +24,29 @@ from cluster_qc.workflow.references import COTTON_SOURCE
 if TYPE_CHECKING:
     from cluster_qc.workflow.job import Job
 
-SCHEMA_VERSION = 1
 CURVES = ("cd", "absorption")
 """Spectra that a run writes as CSV files of these names."""
-_CHECKSUM = "content_sha256"
-_LARGEST_FILE = 64 * 2**20
 _NTO_WEIGHTS_FROM = 1e-4
 _LEVELS = 6
 _GAUGE_SHARE = 0.1  # of the strongest rotatory strength; below it a sign matters little
 _GAUGE_LEAST_CGS = 1.0
+
+CONVENTIONS = {
+    "energies": "vertical, of one molecule in vacuum at the geometry of structure.xyz; levels are Kohn-Sham orbital "
+    "energies against the vacuum level",
+    "error_estimate_ev": "error of the iterations and of the truncations named in the warnings, against the same "
+    "functional and basis set; not that of the functional or the basis set",
+    "oscillator_strength": "length gauge; _velocity and _mixed: the other two",
+    "rotatory_strength": "_cgs: 1e-40 esu^2 cm^2, of molecules in random orientation; positive: left circularly "
+    "polarised light is absorbed more; _length: about the centre of the nuclear charges; _difference: velocity minus "
+    "length",
+    "dissymmetry_factor": "4 R/D in the gauge of the CD curve; null where D vanishes",
+    "cd": "delta_epsilon = epsilon(left) - epsilon(right); bands are extrema of the sum of Gaussians of the width fwhm "
+    "(full, at half maximum)",
+    "shares": "Loewdin populations, adding up to 1; those of ntos over all pairs with their weights",
+    "ntos": "weights are squared singular values of sqrt(2) X, not renormalised; lost_weight is 1 minus their sum",
+}
+"""What the keys of a summary leave open."""
 
 
 def structure_summary(cluster: Cluster, cip: list[str]) -> dict[str, Any]:
@@ -321,82 +329,3 @@ def reasons_of(states: ExcitedStates) -> dict[str, str]:
     except UnavailableError as exc:
         return {"rotatory_strength_velocity_cgs": f"{exc.what}: {exc.why}"}
     return {}
-
-
-def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
-    """Write summary.json in one step, with its checksum; what is not a finite number becomes null."""
-    from cluster_qc.report.document import json_text
-
-    content = finite(summary)
-    content[_CHECKSUM] = _sha256(content)
-    write_text(path, json_text(content))
-
-
-def _sha256(content: Any) -> str:
-    return hashlib.sha256(canonical_json(canonical(content))).hexdigest()
-
-
-def read_summary(directory: Path) -> dict[str, Any]:
-    """Read DIR/summary.json.
-
-    Raises
-    ------
-    StorageError
-        If it is missing, damaged or newer than this version.
-    """
-    path = directory / "summary.json"
-    if not directory.is_dir():
-        what = "is a file, not a results folder" if directory.exists() else "does not exist"
-        raise StorageError(f"{directory} {what}", fix="give the folder that -o of the run named")
-    if not path.is_file():
-        raise StorageError(
-            f"{directory} has no finished run: summary.json is missing",
-            fix=f"cluster-qc run STRUCTURE -o {directory}  (it resumes where it stopped)",
-        )
-    with storage_errors(path, reading=True):
-        raw = read_at_most(path, _LARGEST_FILE)
-    try:
-        summary = json.loads(raw)
-        version = summary["schema_version"]
-        digest = summary.pop(_CHECKSUM, None)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-        raise _damaged(path, "it is no summary of a run" if isinstance(exc, KeyError) else str(exc)) from exc
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise StorageError(
-            f"{path} has schema version {version}; this version of cluster_qc reads up to {SCHEMA_VERSION}",
-            fix="update cluster_qc",
-        )
-    if digest is not None and digest != _sha256(summary):  # those of early versions have none
-        raise _damaged(path, "its checksum differs from the one noted when it was written")
-    return dict(summary)
-
-
-@contextmanager
-def summary_errors(directory: Path) -> Iterator[None]:
-    """Tell of a summary, one without a checksum, that holds other things than a run writes."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise _damaged(
-            directory / "summary.json", f"something else stands where a value is expected ({exc})"
-        ) from exc
-
-
-def _damaged(path: Path, what: str) -> StorageError:
-    return StorageError(
-        f"{path} is damaged: {what}",
-        fix="give the run command again: it writes it anew from the records, which are kept",
-    )
-
-
-def finite(value: Any) -> Any:
-    """The same with null in place of what is not a finite number."""
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if dataclasses.is_dataclass(value):
-        return finite(canonical(value))
-    return value

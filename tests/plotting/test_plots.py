@@ -78,6 +78,24 @@ def test_frontier_levels_are_named_in_ev(fabricate):
     assert texts == {"HOMO \N{MINUS SIGN}6.20", "LUMO \N{MINUS SIGN}1.50", "HOMO \N{MINUS SIGN}6.00"}
 
 
+def test_core_orbitals_do_not_press_the_gap_to_a_line(fabricate):
+    ground = fabricate.ground_state()
+    energies = ground.orbital_energies.copy()
+    energies[0, 0] = -500.0 / electronvolt
+    ax = Figure().add_subplot()
+    plot_levels(ax, replace(ground, orbital_energies=energies))
+    low, high = ax.get_ylim()
+    assert (ground.lumo - ground.homo) / electronvolt > (high - low) / 4
+
+
+def test_noise_of_an_achiral_molecule_is_a_line(fabricate):
+    ax = Figure().add_subplot()
+    curve = spectrum()
+    plot_cd(ax, replace(curve, values=1e-6 * curve.values, stick_strengths=1e-6 * curve.stick_strengths))
+    assert ax.get_ylim()[1] == pytest.approx(0.012)
+    assert ax.figure.axes[1].get_ylim()[1] == pytest.approx(0.012)
+
+
 def test_figures_are_saved_without_a_display(fabricate, tmp_path, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     ground = fabricate.ground_state()
@@ -118,6 +136,16 @@ def test_convergence_is_drawn_as_kept(fabricate):
     assert [line.get_markerfacecolor() for line in ax.lines[1:3]] == ["C0", "white"]
     assert [list(line.get_xdata()) for line in ax.lines[1:3]] == [[2], [1]]
     assert [text.get_text() for text in ax.texts] == ["2/2"]
+
+
+def test_convergence_in_one_cycle_is_drawn(fabricate, tmp_path):
+    states = converging(fabricate.excited_states())
+    ground = replace(states.ground, history=states.ground.history[-1:])
+    ax = Figure().add_subplot()
+    plot_scf_convergence(ax, ground)
+    assert ax.get_xlim()[0] < 0.6  # where the stage is named
+    assert [tick for tick in ax.get_xticks() if 0.5 < tick < 1.62] == [1.0]
+    save_convergence(tmp_path / "one.png", ground, [states])  # no warning: all fits into the figure
 
 
 def test_convergence_that_was_not_kept_is_left_out_or_refused(fabricate, tmp_path):

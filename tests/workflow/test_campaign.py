@@ -139,6 +139,15 @@ def test_every_combination_is_a_job_with_a_name_and_a_job_file_of_its_own(folder
     assert not {task.digest for task in moved.tasks} & {task.digest for task in again.tasks}
 
 
+def test_a_basis_set_of_ones_own_is_relative_to_the_campaign(folder, monkeypatch):
+    (folder / "own.nw").write_text("H    S\n      0.3   1.0\n")
+    write(folder, ONE.replace('"sto-3g"', '"./own.nw"'))
+    monkeypatch.chdir(folder.parent)
+    (task,) = expand(folder / "campaign.toml", folder / "out", on="local").tasks
+    assert task.plan["nao"] == 2
+    assert f'basis = "{folder / "own.nw"}"' in task.job_file  # which lies in another folder
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

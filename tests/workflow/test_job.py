@@ -141,3 +141,20 @@ def test_binary_file_is_no_toml(folder):
 def test_unknown_preset_option(folder):
     with pytest.raises(InputError, match="did you mean 'quick'"):
         load_job(folder / "water.xyz", preset="quik")
+
+
+def test_a_basis_set_of_ones_own_is_relative_to_the_job_file(folder, monkeypatch):
+    text = (
+        '[method]\nbasis = "./own.nw"\necp = "sub/own.ecp"\nauxiliary_basis = "def2-universal-jkfit"\n'
+        'basis_overrides = {H = "sto-3g", O = "./own.nw@2s1p"}\n'
+    )
+    file = job_file(folder, text)
+    monkeypatch.chdir(folder.parent)
+    for path in (file, file.relative_to(folder.parent)):
+        method = load_job(path).dft_method(Cluster("he", ("He",), [[0, 0, 0]]), ())
+        assert (method.basis, method.ecp) == (str(folder / "own.nw"), str(folder / "sub" / "own.ecp"))
+        assert method.auxiliary_basis == "def2-universal-jkfit"
+        assert dict(method.basis_overrides) == {"H": "sto-3g", "O": str(folder / "own.nw@2s1p")}
+    # That of an option is relative to where the command runs, as all paths of a command line are.
+    method = load_job(file, basis="./other.nw").dft_method(Cluster("he", ("He",), [[0, 0, 0]]), ())
+    assert method.basis == str(folder.parent / "other.nw")

@@ -15,7 +15,7 @@ from cluster_qc.model import (
     TDDFTMethod,
 )
 from cluster_qc.units import fine_structure
-from cluster_qc.workflow import summary
+from cluster_qc.workflow import summary, summary_file
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_history_is_told_and_null_where_none_was_kept(ground):
 
 
 def test_summary_file_is_plain_json_and_checked(tmp_path):
-    summary.write_summary(tmp_path / "summary.json", {"schema_version": 1, "x": [float("nan"), 1.5]})
+    summary_file.write_summary(tmp_path / "summary.json", {"schema_version": 1, "x": [float("nan"), 1.5]})
     assert json.loads((tmp_path / "summary.json").read_text())["x"] == [None, 1.5]
     for text, what in (
         ('{"schema_version": 9}', "schema version 9"),
@@ -137,4 +137,23 @@ def test_summary_file_is_plain_json_and_checked(tmp_path):
     ):
         (tmp_path / "summary.json").write_text(text)
         with pytest.raises(StorageError, match=what):
-            summary.read_summary(tmp_path)
+            summary_file.read_summary(tmp_path)
+
+
+def test_a_folder_of_runs_is_told_from_one_of_a_run(tmp_path):
+    with pytest.raises(StorageError, match="no finished run") as refusal:
+        summary_file.read_summary(tmp_path)
+    assert "cluster-qc run" in refusal.value.fix
+    (tmp_path / "water").mkdir()
+    summary_file.write_summary(tmp_path / "water" / "summary.json", {"schema_version": 1})
+    with pytest.raises(StorageError, match="no finished run") as refusal:
+        summary_file.read_summary(tmp_path)
+    assert refusal.value.fix.endswith(str(tmp_path / "water"))
+
+
+def test_every_intensity_of_a_state_has_its_convention(ground):
+    (row,) = summary.states_summary(excited(ground, velocity=[[0, 0, 0.2]]))
+    told = {"label", "energy_ev", "wavelength_nm", "route", "converged", "error_estimate_ev"}
+    for key in set(row) - told:
+        assert any(key.startswith(name) for name in summary.CONVENTIONS), key
+    assert "error_estimate_ev" in summary.CONVENTIONS

@@ -58,7 +58,7 @@ def response_tensors(
     ground: GroundState,
     method: TDDFTMethod,
     *,
-    scratch: Path | None = None,
+    scratch: str | Path | None = None,
     integrals: TensorCache | None = None,
     progress: Progress | None = None,
 ) -> ResponseSpace:
@@ -106,8 +106,8 @@ def run_tddft(
     method: TDDFTMethod,
     *,
     tensors: ResponseSpace | None = None,
-    checkpoint: Path | None = None,
-    scratch: Path | None = None,
+    checkpoint: str | Path | None = None,
+    scratch: str | Path | None = None,
     progress: Progress | None = None,
 ) -> ExcitedStates:
     """Vertical excitations of a closed-shell ground state by linear response.

@@ -79,9 +79,10 @@
   }
 
   /** Limits of both vertical axes, so that their zeros stand at the same height, with a share of them as room at the ends. */
-  function limits(curve, sticks, share) {
-    const scale = (values) => Math.max(1e-12, ...values.map(Math.abs));
+  function limits(curve, sticks, share, least) {
+    const scale = (values) => Math.max(least, ...values.map(Math.abs));
     const scales = [scale(curve), scale(sticks)];
+    if (scales[0] === least) return scales.map((s) => [-s, s]);
     const low = Math.min(0, ...curve.map((v) => v / scales[0]), ...sticks.map((v) => v / scales[1]));
     const high = Math.max(0, ...curve.map((v) => v / scales[0]), ...sticks.map((v) => v / scales[1]));
     const room = share * (high - low);
@@ -135,7 +136,8 @@
     const all = spectrum.curves.flatMap((curve) => curve.value);
     const range = reach();
     const sticks = spectrum.sticks.filter((s) => s.ev >= range[0] && s.ev <= range[1] + 0.2);
-    const [left, right] = limits(all, sticks.map((s) => s.strength), spectrum.measured.length ? 0.2 : 0.1);
+    const [left, right] = limits(all, sticks.map((s) => s.strength), spectrum.measured.length ? 0.2 : 0.1,
+      spectrum.name === "cd" ? 0.01 : 1e-12); // less than that is the rounding error of an achiral molecule
     if (sticks.length) {
       const grey = colour("soft");
       traces.push({

@@ -18,7 +18,7 @@ from cluster_qc.provenance import threads
 from cluster_qc.store import folder_name
 from cluster_qc.structure.cores import template_names
 from cluster_qc.workflow.campaign.plan import Campaign, Task, former_tasks
-from cluster_qc.workflow.job import JobFile, JobSettings, job_of, need_file
+from cluster_qc.workflow.job import JobFile, JobSettings, job_of, need_file, with_own_files
 from cluster_qc.workflow.slurm import Site, plan_of
 from cluster_qc.workflow.toml_input import Section, line_of, nearest, read_toml, validated
 
@@ -112,6 +112,7 @@ def expand(
         for key, value in values.items():
             _set(content, key, value)
         try:
+            content = _with_own_files(content, path.parent)
             tasks.append(_task(content, path, text, directory / name, cores, known))
         except (InputError, StorageError) as exc:
             bad[name] = exc
@@ -209,6 +210,12 @@ def _set(content: dict[str, Any], key: str, value: Any) -> None:
     for section in sections:
         content = content.setdefault(section, {})
     content[last] = value
+
+
+def _with_own_files(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings of a job, in a folder of its own, with files that are relative to the campaign's `folder`."""
+    method = content.get("method")
+    return {**content, "method": with_own_files(method, folder)} if isinstance(method, Mapping) else content
 
 
 def _structures(

@@ -87,7 +87,7 @@ def plan_text(campaign: Campaign) -> str:
     lines += [
         f"{counted(len(campaign.tasks), 'job')}, at most {at_once} at once {where}, "
         f"{counted(campaign.cores, 'core')} each: about "
-        f"{hours:.1f} core-hours, {disk / 1e9:.2f} GB of results",
+        f"{hours:.2f} core-hours, {disk / 1e9:.2f} GB of results",
         f"a rough guess, {TIME_BASIS}",
         *(f"warning: {text}" for text in campaign.warnings),
         *left_out_lines(campaign),

@@ -24,7 +24,7 @@ from cluster_qc.workflow.lock import owner_of
 from cluster_qc.workflow.progress import counted
 from cluster_qc.workflow.slurm import batch_name, queued_jobs
 from cluster_qc.workflow.status import run_status
-from cluster_qc.workflow.summary import read_summary, summary_errors
+from cluster_qc.workflow.summary_file import read_summary, summary_errors
 
 TABLE, DATABASE, PAGE = "campaign.csv", "campaign.db", "campaign.html"
 SUBMITTED = "run_queue.sh"
