@@ -17,7 +17,7 @@ from cluster_qc.files import storage_errors
 from cluster_qc.model import ExcitedStates, Spectrum
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.model.spectrum import LARGEST_SHIFT, WIDEST_BAND
-from cluster_qc.units import electronvolt, rotatory_strength_cgs, wavelength_nm
+from cluster_qc.units import electronvolt, wavelength_nm
 
 _POINTS_PER_FWHM = 40
 VANISHING_LMOLCM = 1e-3
@@ -261,9 +261,3 @@ def write_spectrum_csv(spectrum: Spectrum, path: str | Path) -> None:
             [f"{energy / electronvolt:.6f}", f"{wavelength_nm(energy):.4f}", *(f"{v:.8g}" for v in values)]
             for energy, *values in table
         )
-
-
-def stick_strengths_in_display_units(spectrum: Spectrum) -> FloatArray:
-    """Return sticks, (nstates,), as shown: R in 1e-40 esu^2 cm^2, oscillator strengths as they are."""
-    scale = rotatory_strength_cgs if spectrum.kind == "cd" else 1.0
-    return np.asarray(spectrum.stick_strengths / scale)

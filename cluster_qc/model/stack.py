@@ -12,11 +12,6 @@ class Level:
     low_ev: float
     high_ev: float
 
-    @property
-    def middle_ev(self) -> float:
-        """Middle of the range."""
-        return (self.low_ev + self.high_ev) / 2
-
 
 @dataclass(frozen=True)
 class Layer:

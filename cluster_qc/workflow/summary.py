@@ -43,6 +43,7 @@ CONVENTIONS = {
     "dissymmetry_factor": "4 R/D in the gauge of the CD curve; null where D vanishes",
     "cd": "delta_epsilon = epsilon(left) - epsilon(right); bands are extrema of the sum of Gaussians of the width fwhm "
     "(full, at half maximum)",
+    "dipole_debye": "its length; of a charged molecule about the origin of structure.xyz",
     "shares": "Loewdin populations, adding up to 1; those of ntos over all pairs with their weights",
     "ntos": "weights are squared singular values of sqrt(2) X, not renormalised; lost_weight is 1 minus their sum",
 }

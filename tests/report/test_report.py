@@ -248,6 +248,16 @@ def test_numbers_of_the_summary_are_there(summary, tmp_path):
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_what_numbers_mean_and_what_they_rest_on_is_told(summary, tmp_path):
+    summary["method"] |= {"basis_overrides": {"Au": "def2-tzvp"}, "dispersion": "d3bj"}
+    summary["conventions"] = {"cd": "epsilon(left) - epsilon(right)"}
+    summary["cd"] |= {"bands": [], "shift_ev": -0.2}
+    assert "epsilon(left) - epsilon(right)" in page(summary, tmp_path)
+    text = text_report(summary)
+    assert "pbe0/def2-svp, def2-tzvp on Au, dispersion d3bj" in text
+    assert "fwhm 0.30 eV, shift \N{MINUS SIGN}0.20 eV\n  none\n" in text
+
+
 def test_shares_by_element_stand_in_for_missing_fragments(summary, tmp_path):
     summary["ntos"]["S1"] |= {
         "hole": {},
