@@ -10,7 +10,7 @@ from cluster_qc.errors import InputError, StructureError
 from cluster_qc.model import Cluster
 from cluster_qc.model.elements import atomic_number, is_metal
 from cluster_qc.structure.absolute import absolute_structure
-from cluster_qc.structure.bonding import longest_bond
+from cluster_qc.structure.bonding import is_cluster_metal, longest_bond
 from cluster_qc.structure.charges import (
     crystal_charge,
     explain_charge,
@@ -27,6 +27,7 @@ from cluster_qc.structure.crystal_checks import (
     overlap_warnings,
     partial_warnings,
     refuse_guess,
+    refuse_tie,
 )
 from cluster_qc.structure.crystal_report import CrystalReport
 from cluster_qc.structure.disorder import DisorderChoice, check_choice, choose_groups
@@ -89,15 +90,16 @@ def inspect_cif(
     warnings = list(crystal.warnings)
     sites, occupancies, groups, notes = choose_groups(crystal, disorder)
     warnings += notes
-    cell = fill_cell(crystal, sites, occupancies)
-    cell, notes, guessed, clashes = resolve_overlaps(cell, sites, str(crystal.path), disorder)
-    warnings += notes
+    resolved = resolve_overlaps(fill_cell(crystal, sites, occupancies), sites, disorder)
+    cell = resolved.cell
+    warnings += resolved.notes
     molecules = assemble(cell)
-    warnings += overlap_warnings(crystal, cell, molecules, sites, clashes)
+    warnings += overlap_warnings(crystal, cell, molecules, sites, resolved.clashes)
     chosen = _pick(crystal, molecules, warnings)
     molecules, chosen = _with_long_bonds(crystal, cell, molecules, chosen, warnings)
     molecules = _without_stray_hydrogens(molecules, warnings)
-    refuse_guess(crystal, cell, chosen, sites, guessed)
+    refuse_tie(crystal, cell, chosen, resolved.tied)
+    refuse_guess(crystal, cell, chosen, sites, resolved.guessed)
     warnings += partial_warnings(cell, chosen, sites)
     if parse_moieties(crystal.moiety) and matching_moiety(crystal.moiety, chosen.symbols) is None:
         warnings.append(f"{chosen.formula} is none of the moieties that the file names: {crystal.moiety}")
@@ -116,7 +118,7 @@ def inspect_cif(
     cluster = _cluster(crystal, whole, disorder if groups else None, charge, multiplicity, name)
     shares, notes = explain_charge(cluster)
     warnings += [] if missing else notes
-    if multiplicity is None:
+    if multiplicity is None and not missing:
         warnings += multiplicity_warnings(cluster, shares)
     centres, no_labels = stereocentres(cluster)
     if no_labels:
@@ -209,6 +211,14 @@ def _pick(crystal: Crystal, molecules: Sequence[Molecule], warnings: list[str]) 
             f"{crystal.path}: no metal atom has a bonded neighbour: an ionic or metallic solid, not molecules"
         )
     best = max(molecules, key=lambda molecule: (molecule.nmetal, len(molecule.symbols)))
+    lost = [symbol for symbol in crystal.formula_sum if is_cluster_metal(symbol)]
+    if not best.nmetal and lost:
+        raise StructureError(
+            f"{crystal.path}: the sum formula names {', '.join(lost)}, but the atom list has no such atom",
+            kind="inconsistent",
+            why="what is there is a part of the structure only",
+            fix="take the complete CIF, or correct _atom_site_type_symbol or _chemical_formula_sum",
+        )
     if not best.nmetal:
         raise StructureError(
             f"{crystal.path} holds no molecule with a metal; the largest is {best.formula}",

@@ -153,9 +153,12 @@ def _cell(data: DataBlock) -> gemmi.UnitCell:
 
 
 def formula_counts(text: str) -> dict[str, float]:
-    """Number of each element in a formula such as "C18 H4 Au2" or C18H4Au2; deuterium counts as hydrogen."""
+    """Number of each element in "C18 H4 Au2", C18H4Au2 or "C16 H4 Au2, 0.5 C7 H8"; deuterium counts as hydrogen."""
     counts: dict[str, float] = {}
-    for symbol, number in re.findall(r"([A-Z][a-z]?)\s*(\d{0,6}\.?\d{0,6})", text):
-        element = "H" if symbol == "D" else symbol
-        counts[element] = counts.get(element, 0.0) + (float(number) if number not in ("", ".") else 1.0)
+    for part in text.split(","):
+        times = re.match(r"\s*(\d{1,3}\.?\d{0,3})(?=[\s(]*[A-Z])", part)
+        for symbol, number in re.findall(r"([A-Z][a-z]?)\s*(\d{0,6}\.?\d{0,6})", part):
+            element = "H" if symbol == "D" else symbol
+            each = float(number) if number not in ("", ".") else 1.0
+            counts[element] = counts.get(element, 0.0) + each * (float(times.group(1)) if times else 1.0)
     return counts

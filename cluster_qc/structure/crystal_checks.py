@@ -68,6 +68,18 @@ def refuse_guess(
         )
 
 
+def refuse_tie(crystal: Crystal, cell: CellAtoms, chosen: Molecule, tied: dict[int, str]) -> None:
+    """Refuse a cluster with a site that two elements share in equal parts."""
+    told = next((tied[site] for i in chosen.atoms if (site := int(cell.site[i])) in tied), None)
+    if told is not None:
+        raise StructureError(
+            f"{crystal.path}: {told}",
+            kind="disorder",
+            why="neither element is the major one, and each is another molecule",
+            fix="choose with disorder='A' (the first listed) or 'B' (the second)",
+        )
+
+
 def partial_warnings(cell: CellAtoms, chosen: Molecule, sites: Sequence[Site]) -> list[str]:
     """Atoms of the cluster that are only partly there and have no alternative."""
     partial = {

@@ -16,7 +16,7 @@ import numpy as np
 
 from cluster_qc.errors import InputError, StructureError
 from cluster_qc.structure.crystal import Crystal
-from cluster_qc.structure.molecule import hill_formula, shortest
+from cluster_qc.structure.molecule import hill_formula, multiplicity, shortest
 from cluster_qc.structure.sites import Site
 
 DisorderChoice = Literal["major", "A", "B", "error"]
@@ -105,7 +105,8 @@ def choose_groups(
         taken = max(ranked, key=lambda group: (means[group], -group))
         if choice in ("A", "B") and len(ranked) > 1:
             taken = ranked[0 if choice == "A" else 1]
-        filled = sum(means.values())
+        copies = {group: min(multiplicity(crystal, sites[i]) for i in by_group[group]) for group in ranked}
+        filled = sum(means[group] * copies[group] for group in ranked) / copies[taken]
         filled = filled if 0 < filled < _WHOLE else 1.0
         for group in ranked:
             add(group, by_group[group], group == taken, number)

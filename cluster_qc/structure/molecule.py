@@ -103,8 +103,20 @@ def shortest(delta: FloatArray, matrix: FloatArray) -> FloatArray:
     return best
 
 
+def multiplicity(crystal: Crystal, site: Site) -> int:
+    """Number of a site's images in the cell; those on a special position count once."""
+    if site.general:
+        return len(crystal.operations)
+    images = np.array([op.apply_to_xyz(list(site.position)) for op in crystal.operations])
+    together = shortest(images - images[0], crystal.orthogonalisation) < SAME_POSITION
+    return len(images) // int(together.sum())
+
+
 def fill_cell(crystal: Crystal, sites: Sequence[Site], occupancies: Sequence[float]) -> CellAtoms:
-    """Apply every symmetry operation to the sites; copies on special positions are merged at their mean."""
+    """Apply every symmetry operation to the sites; copies on special positions are merged at their mean.
+
+    Occupancies are those of the merged atom, but for general sites beside a symmetry element, whose copies add up.
+    """
     matrix = crystal.orthogonalisation
     rotations = np.array([op.rot for op in crystal.operations], dtype=float) / crystal.operations[0].DEN
     translations = np.array([op.tran for op in crystal.operations], dtype=float) / crystal.operations[0].DEN
@@ -114,24 +126,26 @@ def fill_cell(crystal: Crystal, sites: Sequence[Site], occupancies: Sequence[flo
     symbols: list[str] = []
     rows: list[FloatArray] = []
     origin: list[tuple[int, int]] = []
+    weights: list[float] = []
     for index, site in enumerate(sites):
         copies = images[index]
         free = np.ones(len(copies), dtype=bool)
         for k in range(len(copies)):
             if not free[k]:
                 continue
-            place = copies[k]
+            place, weight = copies[k], occupancies[index]
             if special[index]:
                 delta = copies - place
                 same = free & (shortest(delta, matrix) < SAME_POSITION)
                 free &= ~same
                 place = place + _nearest(delta[same], matrix).mean(axis=0)
+                weight = min(1.0, weight * int(same.sum())) if site.general else weight
             symbols.append(site.symbol)
             rows.append(place)
             origin.append((index, k))
+            weights.append(weight)
     table = np.array(origin, dtype=np.intp)
-    weights = np.asarray(occupancies, dtype=float)[table[:, 0]]
-    return CellAtoms(tuple(symbols), np.array(rows), table[:, 0], table[:, 1], weights, matrix)
+    return CellAtoms(tuple(symbols), np.array(rows), table[:, 0], table[:, 1], np.array(weights), matrix)
 
 
 def _nearest(delta: FloatArray, matrix: FloatArray) -> FloatArray:

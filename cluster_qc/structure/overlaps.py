@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii, vdw_radii
 
-from cluster_qc.errors import StructureError
 from cluster_qc.model.elements import is_metal
 from cluster_qc.structure.bonding import longest_bond, overlap_distance
 from cluster_qc.structure.disorder import FULL, DisorderChoice, components
@@ -25,8 +25,6 @@ _SHARED, _SHARED_METALS = 0.15, 0.6
 """Two elements closer than this (angstrom), both partly there, share one site; metals may be refined a little apart."""
 _TIE = 0.005
 _CLEARLY = 0.05
-_MOSTLY = 0.51
-"""A negative group that its copies fill further than this is there; not all of many copies need to overlap."""
 _PIECE = 3.0
 """Sites of one negative group closer than this (angstrom) are of one ion or molecule."""
 _LARGEST_SEARCH = 16
@@ -48,23 +46,24 @@ def exclusive_distance(first: str, second: str) -> float:
     return float(0.75 * (covalent_radii[a] + covalent_radii[b]))
 
 
-def resolve_overlaps(
-    cell: CellAtoms, sites: Sequence[Site], where: str, choice: DisorderChoice = "major"
-) -> tuple[CellAtoms, list[str], frozenset[tuple[int, int]], list[tuple[int, int, float]]]:
-    """Drop atoms that exclude each other.
+@dataclass(frozen=True)
+class Resolved:
+    """A cell without atoms that exclude each other, and where the choice was none."""
 
-    Returns
-    -------
-    cell, notes, guessed, clashes
-        What stays; what was dropped, in words; (site, operation) of atoms where so many overlap that the choice is a
-        guess, good enough for solvent only; fully occupied atoms on top of each other, with their distance (angstrom).
+    cell: CellAtoms
+    notes: list[str]
+    """What was dropped, in words."""
+    tied: dict[int, str]
+    """Sites that two elements share in equal parts, with the words for it: no choice for a cluster."""
+    guessed: frozenset[tuple[int, int]]
+    """(site, operation) of atoms where so many overlap that the choice is a guess, good enough for solvent only."""
+    clashes: list[tuple[int, int, float]]
+    """Fully occupied atoms on top of each other, with their distance (angstrom)."""
 
-    Raises
-    ------
-    StructureError
-        kind "disorder" if there is no simple choice.
-    """
-    cell, notes = _shared_sites(cell, sites, where, choice)
+
+def resolve_overlaps(cell: CellAtoms, sites: Sequence[Site], choice: DisorderChoice = "major") -> Resolved:
+    """Drop atoms that exclude each other."""
+    cell, notes, tied = _shared_sites(cell, sites, choice)
     cell, removed = _symmetry_copies(cell, sites)
     if removed:
         notes.append(
@@ -82,7 +81,7 @@ def resolve_overlaps(
         notes.append(
             f"{covered} partly occupied atoms of the cell left out: each on top of a fully occupied one"
         )
-    return cell, notes, guessed, clashes
+    return Resolved(cell, notes, tied, guessed, clashes)
 
 
 def _without(cell: CellAtoms, dropped: set[int], weights: np.ndarray | None = None) -> CellAtoms:
@@ -90,8 +89,8 @@ def _without(cell: CellAtoms, dropped: set[int], weights: np.ndarray | None = No
 
 
 def _shared_sites(
-    cell: CellAtoms, sites: Sequence[Site], where: str, choice: DisorderChoice
-) -> tuple[CellAtoms, list[str]]:
+    cell: CellAtoms, sites: Sequence[Site], choice: DisorderChoice
+) -> tuple[CellAtoms, list[str], dict[int, str]]:
     """One element for each site that several share."""
     linked: dict[int, set[int]] = defaultdict(set)
     for i, j, distance in close_pairs(cell, _SHARED_METALS):
@@ -104,6 +103,7 @@ def _shared_sites(
             linked[b].add(a)
     weights = cell.occupancy.copy()
     notes: list[str] = []
+    tied: dict[int, str] = {}
     lost: set[int] = set()
     for part in components(linked):
         shares = {index: float(weights[cell.site == index][0]) for index in part}
@@ -111,24 +111,19 @@ def _shared_sites(
             f"{sites[index].label} ({sites[index].symbol}, {shares[index]:g})" for index in part
         )
         ranked = sorted(part, key=lambda index: (-shares[index], index))
+        taken = ranked[0]
         if choice in ("A", "B"):
             taken = part[0 if choice == "A" else 1]
         elif shares[ranked[0]] - shares[ranked[1]] < _TIE:
-            raise StructureError(
-                f"{where}: {told} share one site in equal parts",
-                kind="disorder",
-                why="neither element is the major one, and each is another molecule",
-                fix="choose with disorder='A' (the first listed) or 'B' (the second)",
-            )
-        else:
-            taken = ranked[0]
+            tied[taken] = f"{told} share one site in equal parts"
         notes.append(
-            f"{told} share one site: {sites[taken].symbol} was taken (disorder {choice}); the crystal is a mixture of "
-            "compositions"
+            tied.get(taken, f"{told} share one site")
+            + f": {sites[taken].symbol} was taken (disorder {choice}); the crystal is a mixture of compositions"
         )
         weights[cell.site == taken] = min(1.0, sum(shares.values()))
         lost.update(index for index in part if index != taken)
-    return _without(cell, {i for i in range(len(weights)) if int(cell.site[i]) in lost}, weights), notes
+    dropped = {i for i in range(len(weights)) if int(cell.site[i]) in lost}
+    return _without(cell, dropped, weights), notes, tied
 
 
 def _close(cell: CellAtoms, atoms: Iterable[int]) -> Pairs:
@@ -154,7 +149,8 @@ def _symmetry_copies(cell: CellAtoms, sites: Sequence[Site]) -> tuple[CellAtoms,
     """Of the symmetry copies of one disordered set of atoms, those that cannot be there beside a copy that is kept.
 
     A set is a negative group, whose copies never bind each other, or partly occupied atoms bonded to each other, as in
-    a toluene about an inversion centre. The sets of highest occupancy come first.
+    a toluene about an inversion centre. Of sets that overlap, one with the next, as many are kept as their occupancies
+    add up to, those of highest occupancy first.
     """
     set_of = _disordered_sets(cell, sites)
     units: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -176,16 +172,20 @@ def _symmetry_copies(cell: CellAtoms, sites: Sequence[Site]) -> tuple[CellAtoms,
             rivals[a].add(b)
             rivals[b].add(a)
     share = {key: float(cell.occupancy[unit].mean()) for key, unit in units.items()}
+    ranked = sorted(units, key=lambda key: (-round(share[key], 3), key[1], key[0]))
+    number = {key: place for place, key in enumerate(ranked)}
     weights = cell.occupancy.copy()
     lost: set[tuple[int, int]] = set()
-    for key in sorted(units, key=lambda key: (-round(share[key], 3), key[1], key[0])):
-        if key in lost:
-            continue
-        out = rivals[key] - lost
-        lost |= out
-        filled = share[key] * (1 + len(rivals[key])) > _MOSTLY and sites[cell.site[units[key][0]]].group < 0
-        gained = 1.0 if filled else sum(share[other] for other in out)
-        weights[units[key]] = np.minimum(1.0, weights[units[key]] + gained)
+    for part in components({number[key]: {number[other] for other in rivals[key]} for key in ranked}):
+        keys = [ranked[place] for place in part]
+        total = sum(share[key] for key in keys)
+        kept: list[tuple[int, int]] = []
+        for key in keys:
+            if len(kept) < max(1, round(total)) and not rivals[key].intersection(kept):
+                kept.append(key)
+        lost.update(set(keys) - set(kept))
+        for key in kept:
+            weights[units[key]] = np.maximum(weights[units[key]], min(1.0, total / len(kept)))
     dropped = {i for key in lost for i in units[key]}
     return _without(cell, dropped, weights), len(dropped)
 

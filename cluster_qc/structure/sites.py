@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 import gemmi
 
@@ -13,9 +14,13 @@ from cluster_qc.model.elements import atomic_number
 from cluster_qc.structure.cif_text import DataBlock
 
 _COLUMNS = ("label", "fract_x", "fract_y", "fract_z", "type_symbol", "occupancy", "disorder_assembly",
-            "disorder_group", "calc_flag", "attached_hydrogens")  # fmt: skip
+            "disorder_group", "calc_flag", "attached_hydrogens", "site_symmetry_order")  # fmt: skip
 _FARTHEST = 100.0
 """No refinement leaves an atom this many cells away; a lost decimal point does."""
+_SUPPRESSED = "suppressed"
+"""The Cambridge database marks the minor alternative of a disordered place with a question mark behind its label."""
+_FRACTION = re.compile(r"[+-]?\d{1,2}/[1-9]\d?")
+"""A coordinate such as 1/4, which is no number of the CIF grammar but has one meaning only."""
 _CENTROID = re.compile(r"(Cg|Cp|Ct|Cnt|Cent)\d*[A-Z']*$")
 
 
@@ -35,6 +40,8 @@ class Site:
     """Disorder group; 0 outside any, negative for disorder about a symmetry element."""
     attached_hydrogens: int | None = None
     """Hydrogens on this site without sites of their own, as the file says."""
+    general: bool = False
+    """The file says that it is on no symmetry element, however close it may be to one."""
 
 
 def read_sites(data: DataBlock, known: dict[str, float], warnings: list[str]) -> tuple[Site, ...]:
@@ -72,7 +79,7 @@ def read_sites(data: DataBlock, known: dict[str, float], warnings: list[str]) ->
             line=line,
         )
     sites: list[Site] = []
-    dropped: dict[str, list[str]] = {"dummy or empty": [], "without coordinates": []}
+    dropped: dict[str, list[str]] = {"dummy or empty": [], "without coordinates": [], _SUPPRESSED: []}
     deuterium = 0
     for row in range(len(table["fract_x"])):
         value = {name: entries[row] if entries else "" for name, entries in table.items()}
@@ -85,6 +92,9 @@ def read_sites(data: DataBlock, known: dict[str, float], warnings: list[str]) ->
         occupancy = _occupancy(data, row, label, value["occupancy"])
         if symbol is None or occupancy == 0:
             dropped["dummy or empty"].append(label)
+            continue
+        if label.endswith("?"):
+            dropped[_SUPPRESSED].append(label)
             continue
         if not any(value[f"fract_{axis}"] for axis in "xyz"):
             dropped["without coordinates"].append(label)
@@ -101,6 +111,7 @@ def read_sites(data: DataBlock, known: dict[str, float], warnings: list[str]) ->
                 value["disorder_assembly"],
                 _group(value["disorder_group"]),
                 int(attached) if attached.isdigit() and int(attached) < 5 else None,
+                value["site_symmetry_order"] == "1",
             )
         )
     for what, labels in dropped.items():
@@ -160,6 +171,8 @@ def _element(
 def _coordinate(data: DataBlock, row: int, label: str, axis: str, text: str) -> float:
     tag = f"_atom_site_fract_{axis}"
     number = float(gemmi.cif.as_number(text)) if text else math.nan
+    if _FRACTION.fullmatch(text):
+        number = float(Fraction(text))
     if math.isfinite(number) and abs(number) < _FARTHEST:
         return number
     raise data.error(

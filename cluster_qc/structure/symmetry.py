@@ -18,6 +18,11 @@ _NAME_TAGS = (
     "_space_group_name_H-M_full",
 )
 _NUMBER_TAGS = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
+_SPECIAL_TAGS = {
+    "_space_group_symop_magn_operation_xyz": "magnetic group",
+    "_space_group_symop_magn_ssg_operation_algebraic": "magnetic superspace group",
+    "_space_group_symop_ssg_operation_algebraic": "superspace group",
+}
 _METRIC_TOLERANCE = 0.01
 """Largest relative change of the metric tensor under an operator: half a degree or half a per cent of a length is far
 above rounding and far below another lattice."""
@@ -40,6 +45,15 @@ def read_symmetry(
     named = _named(data, cell, must=not listed)
     if not listed:
         if named is None:
+            for tag, what in _SPECIAL_TAGS.items():
+                if data.column(tag):
+                    raise data.error(
+                        f"the only symmetry operators are those of a {what} ({tag})",
+                        kind="symmetry",
+                        why="a molecule is built with the operators of a space group",
+                        fix="give the nuclear or average structure, with _space_group_symop_operation_xyz",
+                        line=data.line(tag),
+                    )
             raise data.error(
                 "no symmetry information (no operators, no known space-group name)",
                 kind="symmetry",
@@ -49,6 +63,8 @@ def read_symmetry(
         warnings.append(f"no symmetry operators in the file; those of space group {named.xhm()} were used")
         listed = [op.wrap() for op in named.operations()]
     line = next((data.line(tag) for tag in _OPERATOR_TAGS if data.line(tag)), None)
+    if named is not None and len(listed) < len(named.operations()):
+        listed = _with_centring(listed, named, warnings)
     operations = _as_group(data, listed, line)
     found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(list(operations)))
     if named is not None and (found is None or found.number != named.number):
@@ -69,6 +85,16 @@ def _listed(data: DataBlock) -> list[gemmi.Op]:
         if any(texts):
             return [_operator(data, tag, row, text) for row, text in enumerate(texts) if text]
     return []
+
+
+def _with_centring(listed: list[gemmi.Op], named: gemmi.SpaceGroup, warnings: list[str]) -> list[gemmi.Op]:
+    """Add the centring of the named lattice if that makes the list the named group: some databases leave it out."""
+    centring = [gemmi.Op("x,y,z").translated(shift) for shift in named.operations().cen_ops]
+    complete = [(move * op).wrap() for move in centring for op in listed]
+    if {op.triplet() for op in complete} != {op.wrap().triplet() for op in named.operations()}:
+        return listed
+    warnings.append(f"the list of symmetry operators leaves out the centring of {named.xhm()}; it was added")
+    return complete
 
 
 def _operator(data: DataBlock, tag: str, row: int, text: str) -> gemmi.Op:
