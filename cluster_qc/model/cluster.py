@@ -75,6 +75,10 @@ class Cluster:
             )
         self._check_fragments()
 
+    def __repr__(self) -> str:
+        spin = f"charge {self.charge}, multiplicity {self.multiplicity}"
+        return f"<{self.name}: {self.formula}, {self.natom} atoms, {spin}>"
+
     def _check_distances(self) -> None:
         if self.natom < 2:
             return

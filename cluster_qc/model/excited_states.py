@@ -12,6 +12,7 @@ from cluster_qc.model.arrays import BoolArray, FloatArray, IntArray, frozen
 from cluster_qc.model.ground_state import GroundState
 from cluster_qc.model.history import TDDFTCycle
 from cluster_qc.model.method import TDDFTMethod
+from cluster_qc.units import electronvolt
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,9 @@ class ExcitedStates:
             raise IndexError(f"state {index} of {n}; indices count from 0")
         return Excitation(self, index % n)
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} {self.spin}s of {self.ground!r}>"
+
     def __iter__(self) -> Iterator[Excitation]:
         return (self[i] for i in range(len(self)))
 
@@ -137,6 +141,9 @@ class Excitation:
     states: ExcitedStates
     index: int
     """Counted from 0."""
+
+    def __repr__(self) -> str:
+        return f"<{self.label} of {self.states.ground.cluster.name}, {self.energy / electronvolt:.3f} eV>"
 
     @property
     def label(self) -> str:
@@ -196,6 +203,10 @@ class NaturalTransitionOrbitals:
             ("electron", (nao, npair)),
         ):
             object.__setattr__(self, name, frozen(getattr(self, name), shape, name))
+
+    def __repr__(self) -> str:
+        leading = ", ".join(f"{weight:.3f}" for weight in self.weights[:3])
+        return f"<natural transition orbitals of {self.label}, leading weights {leading}>"
 
     @property
     def participation_ratio(self) -> float:

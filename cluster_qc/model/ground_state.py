@@ -66,6 +66,11 @@ class GroundState:
         ):
             object.__setattr__(self, name, frozen(getattr(self, name), shape, name, dtype))
 
+    def __repr__(self) -> str:
+        state = "" if self.converged else ", not converged"
+        method = f"{self.method.functional}/{self.method.basis}"
+        return f"<ground state of {self.cluster.name}, {method}, {self.energy:.6f} hartree{state}>"
+
     @property
     def restricted(self) -> bool:
         """True for a closed-shell (spin-restricted) ground state."""

@@ -60,6 +60,10 @@ class Spectrum:
         if n > 1 and not (np.diff(self.energies) > 0).all():
             raise InputError("the energies of a spectrum must ascend")
 
+    def __repr__(self) -> str:
+        width = f"fwhm {self.fwhm / electronvolt:.2f} eV"
+        return f"<{self.kind} of {len(self.stick_energies)} lines, {width}, {self.sample}>"
+
     def with_values(self, values: FloatArray) -> Spectrum:
         """A copy with other values on the same energies."""
         return replace(self, values=values)
@@ -87,3 +91,6 @@ class MeasuredSpectrum:
             object.__setattr__(self, name, frozen(getattr(self, name), (n,), name))
         if n < 2 or not self.energies[0] > 0 or not (np.diff(self.energies) > 0).all():
             raise InputError("the energies of a measured curve must be positive and ascend")
+
+    def __repr__(self) -> str:
+        return f"<measured {self.kind}, {len(self.energies)} points, {self.source or 'no source'}>"

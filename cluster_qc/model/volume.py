@@ -28,6 +28,9 @@ class Volume:
         object.__setattr__(self, "axes", frozen(self.axes, (3, 3), "axes"))
         object.__setattr__(self, "values", frozen(self.values, (None, None, None), "values"))
 
+    def __repr__(self) -> str:
+        return f"<volume {self.label!r}, {' x '.join(map(str, self.values.shape))} points>"
+
     @property
     def voxel(self) -> float:
         """Volume of one grid cell, bohr^3."""

@@ -69,6 +69,7 @@ class States(Section):
     frozen_below: float | NoneWord = "none"
     virtual_above: float | NoneWord = "none"
     exchange_rank: float = 1.0
+    grid_level: int = 3
     max_cycle: int = 60
 
 

@@ -40,8 +40,8 @@ def inspect_structure(
     from cluster_qc.structure.crystal_report import cluster_json, stereocentre_json
     from cluster_qc.structure.xyz import label_warnings, read_xyz, stated_charge
 
-    if block is not None or normalise_hydrogens:
-        raise InputError(f"{path}: --block and --normalise-hydrogens are for a CIF")
+    if block is not None or normalise_hydrogens or disorder not in ("major", "error"):
+        raise InputError(f"{path}: --block, --disorder and --normalise-hydrogens are for a CIF")
     cluster = read_xyz(path)
     centres, no_labels = stereocentres(cluster)
     warnings = label_warnings(path)

@@ -123,6 +123,11 @@ def read_structure(job: Job) -> tuple[Cluster, list[str]]:
     if job.structure.suffix.lower() == ".xyz":
         from cluster_qc.structure.xyz import label_warnings, read_xyz, stated_charge
 
+        if job.molecule.block is not None or job.molecule.disorder not in ("major", "error"):
+            raise InputError(
+                f"{job.structure} is an XYZ file, which has neither data blocks nor disorder",
+                fix="leave block and disorder out, or give the CIF",
+            )
         given, stated = job.molecule.charge, stated_charge(job.structure)[0]
         notes = label_warnings(job.structure)
         if given is None and stated is None:

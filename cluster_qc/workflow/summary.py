@@ -43,6 +43,8 @@ CONVENTIONS = {
     "dissymmetry_factor": "4 R/D in the gauge of the CD curve; null where D vanishes",
     "cd": "delta_epsilon = epsilon(left) - epsilon(right); bands are extrema of the sum of Gaussians of the width fwhm "
     "(full, at half maximum)",
+    "ecp_electrons": "of each atom of these elements, in an effective core potential; all others are all-electron",
+    "stable": "whether the ground state is a minimum; null: not known",
     "dipole_debye": "its length; of a charged molecule about the origin of structure.xyz",
     "shares": "Loewdin populations, adding up to 1; those of ntos over all pairs with their weights",
     "ntos": "weights are squared singular values of sqrt(2) X, not renormalised; lost_weight is 1 minus their sum",
@@ -108,6 +110,11 @@ def levels_summary(ground: GroundState, states: Mapping[str, ExcitedStates]) -> 
             **{f"{name}_elements": dict(share.elements) for name, share in shares.items()},
         },
         "total_energy_hartree": ground.energy,
+        "ecp_electrons": {
+            symbol: int(count)
+            for symbol, count in zip(ground.cluster.symbols, ground.core_electrons, strict=True)
+            if count
+        },
         "dipole_debye": _dipole_debye(ground),
         "s_squared": ground.s_squared,
         "stable": stability(ground, states),

@@ -1,9 +1,11 @@
+import dataclasses
+
 import pytest
 
 from cluster_qc.errors import InputError
-from cluster_qc.model import Cluster, Fragment
+from cluster_qc.model import Cluster, DFTMethod, Fragment, TDDFTMethod
 from cluster_qc.units import electronvolt
-from cluster_qc.workflow.job import load_job
+from cluster_qc.workflow.job import Method, States, load_job
 from cluster_qc.workflow.presets import PRESETS
 
 WATER = "3\n\nO 0.0 0.0 0.117\nH 0.0 0.757 -0.470\nH 0.0 -0.757 -0.470\n"
@@ -158,3 +160,11 @@ def test_a_basis_set_of_ones_own_is_relative_to_the_job_file(folder, monkeypatch
     # That of an option is relative to where the command runs, as all paths of a command line are.
     method = load_job(file, basis="./other.nw").dft_method(Cluster("he", ("He",), [[0, 0, 0]]), ())
     assert method.basis == str(folder.parent / "other.nw")
+
+
+def test_a_job_file_can_set_all_that_the_methods_have():
+    def names(kind):
+        return {field.name for field in dataclasses.fields(kind)}
+
+    assert set(Method.model_fields) == names(DFTMethod) - {"permittivity"}  # of `levels`
+    assert set(States.model_fields) == names(TDDFTMethod) - {"spin", "window"} | {"window_ev"}

@@ -14,6 +14,8 @@ from cluster_qc.report.page import write_page
 from cluster_qc.structure.cif import read_cif
 from cluster_qc.structure.xyz import read_xyz
 from cluster_qc.workflow.job import load_job
+from cluster_qc.workflow.look import inspect_structure
+from cluster_qc.workflow.run import read_structure
 
 H2 = "2\n\nH 0 0 0\nH 0 0 0.74\n"
 JOB = (
@@ -83,6 +85,16 @@ def test_wrong_output_is_refused_first(zygote, finished, case):
     assert "  fix: " in done.err
     assert done.out == ""
     assert sorted(path.name for path in finished.iterdir()) == before
+
+
+@pytest.mark.parametrize("choice", [{"block": "one"}, {"disorder": "A"}])
+def test_what_only_a_cif_has_is_not_chosen_of_an_xyz_file(tmp_path, choice):
+    (tmp_path / "h2.xyz").write_text(H2)
+    with pytest.raises(InputError, match="which has neither data blocks nor disorder"):
+        read_structure(load_job(tmp_path / "h2.xyz", **choice))
+    with pytest.raises(InputError, match="are for a CIF"):
+        inspect_structure(tmp_path / "h2.xyz", **choice)
+    assert read_structure(load_job(tmp_path / "h2.xyz", disorder="error"))[0].natom == 2
 
 
 def test_structure_is_not_replaced_by_its_copy(zygote, tmp_path):

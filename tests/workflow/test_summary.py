@@ -92,6 +92,10 @@ def test_gauges_of_opposite_sign_are_told(ground):
         assert "opposite signs" not in " ".join(summary.warnings_of(ground, [states]))
 
 
+def test_which_electrons_are_in_an_ecp_is_told(ground):
+    assert summary.levels_summary(ground, {})["ecp_electrons"] == {"Au": 60}
+
+
 def test_electrons_that_nothing_binds_are_told(ground):
     assert "above the vacuum level" not in " ".join(summary.warnings_of(ground, []))
     unbound = dataclasses.replace(ground, orbital_energies=[[0.1, 0.3]])
