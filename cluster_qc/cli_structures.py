@@ -70,14 +70,19 @@ def build(
         typer.Option(
             "--ligand",
             metavar="SMILES",
-            help="The free ligand, one enantiomer; repeated, one for each ligand of the core ('keep' leaves one).",
+            help="The free ligand, one enantiomer, without counter-ions, in quotes: 'S=C1N[C@H](C)CS1'; donors marked "
+            "where there is a choice: '[S:2]=C1[NH:1]CCS1'. Repeated, one for each ligand of the core ('keep' leaves "
+            "one).",
         ),
     ],
     handedness: Annotated[
         str, typer.Option(metavar="same|other|both", help="The core as it is, its mirror image, or both.")
     ] = "same",
     relax: Annotated[
-        str, typer.Option(metavar="none|periphery|full|dft", help="How far the geometries are relaxed.")
+        str,
+        typer.Option(
+            metavar="none|periphery|full|dft", help="How far the geometries are relaxed; none takes seconds."
+        ),
     ] = "periphery",
     vibrations: Annotated[
         bool,

@@ -1,18 +1,15 @@
-"""Where the ligands of a cluster bind, and which atoms of another ligand can bind there."""
+"""Which atoms of a ligand can bind where another one does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rdkit import Chem, rdBase
+from rdkit import Chem
 
 from cluster_qc.errors import InputError
-from cluster_qc.model import Cluster
-from cluster_qc.model.elements import atomic_number
-from cluster_qc.structure.bonding import bonds, is_cluster_metal, neighbour_lists
-from cluster_qc.structure.chirality import ligand_molecule
-from cluster_qc.structure.connectivity import split_ligands
+from cluster_qc.structure.binding_sites import Site, connecting_frame
+from cluster_qc.structure.drawing import check_double_bonds, has_isotopes, is_carbene, read_ligand
 
 _ACIDITY = ("S", "Se", "O", "N", "P", "C")
 """Which donors give their proton first."""
@@ -21,33 +18,8 @@ _MOST_NEIGHBOURS = {"O": 1, "S": 1, "Se": 1, "N": 2}
 ligand binds by one, or where it is marked."""
 
 
-@dataclass(frozen=True, eq=False)
-class Site:
-    """Where one ligand of a cluster binds."""
-
-    atoms: tuple[int, ...]
-    """The ligand's atoms in the cluster."""
-    donors: tuple[int, ...]
-    """Its atoms bonded to metals, by atomic number of the lightest of these, then by their own."""
-    metals: tuple[tuple[int, ...], ...]
-    """The metals that each donor binds."""
-    molecule: Chem.Mol
-    """The ligand without metals, sanitized; atom k is `atoms[k]`."""
-
-    @property
-    def charge(self) -> int:
-        """Formal charge of the ligand."""
-        return int(Chem.GetFormalCharge(self.molecule))
-
-    @property
-    def donor_symbols(self) -> list[str]:
-        """Elements of the donors."""
-        return [self.molecule.GetAtomWithIdx(self.atoms.index(i)).GetSymbol() for i in self.donors]
-
-    def frame(self) -> tuple[int, ...]:
-        """Donors, then the atoms between them, as indices into `atoms`."""
-        donors = [self.atoms.index(i) for i in self.donors]
-        return tuple(_frame(self.molecule, donors))
+_MOST_SHOWN = 4
+"""Ways to bind that a message writes out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,55 +35,13 @@ class BoundLigand:
     """The same for further atoms of rings that the old ligand has too; standing there fixes the pucker."""
     loose: frozenset[int]
     """Anchors that only show the way: what lies between donors of other elements than the old ones."""
+    told: str
+    """How it was drawn and how it binds, donors marked: "S=C1NCCS1 bound as C1C[N:1]=C([S-:2])S1"."""
 
     @property
     def charge(self) -> int:
         """Formal charge of the bound ligand."""
         return int(Chem.GetFormalCharge(self.molecule))
-
-
-def find_sites(cluster: Cluster) -> tuple[list[Site], list[int]]:
-    """The ligands of a cluster and its other atoms: metals and single atoms between them (chloride, sulfide, hydride).
-
-    Raises
-    ------
-    InputError
-        If there is no ligand, one binds no metal, or one's bond orders do not follow from its geometry.
-    """
-    neighbours = neighbour_lists(cluster.natom, bonds(cluster.symbols, cluster.coords))
-    sites: list[Site] = []
-    for ligand in split_ligands(cluster):
-        if len(ligand) == 1:
-            continue
-        metals = {i: tuple(j for j in neighbours[i] if is_cluster_metal(cluster.symbols[j])) for i in ligand}
-        donors = sorted(
-            (i for i in ligand if metals[i]),
-            key=lambda i: (min(atomic_number(cluster.symbols[j]) for j in metals[i]),
-                           atomic_number(cluster.symbols[i]), i),
-        )  # fmt: skip
-        where = f"the ligand of atoms {ligand[0] + 1} to {ligand[-1] + 1} of {cluster.name}"
-        if not donors:
-            raise InputError(
-                f"{where} binds no metal",
-                why="the core is a whole cluster whose ligands are replaced",
-                fix="give one without solvent and counter-ions",
-            )
-        molecule = ligand_molecule(cluster, ligand)
-        try:
-            if molecule is None:
-                raise ValueError("its valences cannot be counted")
-            Chem.SanitizeMol(molecule)
-        except ValueError as error:
-            raise InputError(
-                f"{where} has no Lewis structure: {str(error).strip().splitlines()[0]}",
-                why="the charge and the donors of the new ligand are taken from the old one",
-                fix="give a core with complete, undamaged ligands",
-            ) from None
-        sites.append(Site(ligand, tuple(donors), tuple(metals[i] for i in donors), molecule))
-    if not sites:
-        raise InputError(f"{cluster.name} has no ligands to replace", fix="give a ligand-protected cluster")
-    held = {i for site in sites for i in site.atoms}
-    return sites, [i for i in range(cluster.natom) if i not in held]
 
 
 def bind(smiles: str, site: Site) -> BoundLigand:
@@ -122,13 +52,8 @@ def bind(smiles: str, site: Site) -> BoundLigand:
     InputError
         As `start_geometries` says.
     """
-    with rdBase.BlockLogs():
-        bare = Chem.MolFromSmiles(smiles)
-    if bare is None or not bare.GetNumAtoms() or len(smiles.split()) > 1:
-        raise InputError(f"{smiles!r} is not a valid SMILES", fix="check brackets and ring numbers")
-    if "." in smiles:
-        raise InputError(f"{smiles!r} is more than one molecule", fix="give one ligand")
-    _check_stereo(bare, smiles)
+    smiles = smiles.strip()
+    bare = read_ligand(smiles)
     molecule = Chem.AddHs(bare)
     old = site.frame()
     ndonor = len(site.donors)
@@ -143,26 +68,62 @@ def bind(smiles: str, site: Site) -> BoundLigand:
             usable[match] = acidic
     pattern = "-".join(site.molecule.GetAtomWithIdx(i).GetSymbol() for i in _reading_order(site, old))
     if not usable:
-        raise _no_site(smiles, molecule, site, pattern, surplus, wanted)
-    ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
+        raise _no_site(smiles, molecule, site, pattern, surplus, wanted, marked=bool(mapped))
     scores = {match: _strangeness(molecule, match, site, old, usable[match]) for match in usable}
     least = min(scores.values())
     best = [match for match, score in scores.items() if score == least]
-    ways = len({_signature(match, ranks, ndonor) for match in best})
-    if ways > 1:
+    ways = {_signature(molecule, usable[match], match, ndonor): match for match in sorted(best, reverse=True)}
+    if len(ways) > 1:
+        shown = [repr(_marked(bare, match[:ndonor])) for match in sorted(ways.values())[:_MOST_SHOWN]]
         raise InputError(
-            f"{smiles} can bind in {ways} ways: it has several {pattern} groups",
+            f"{smiles} can bind in {len(ways)} ways: it has several {pattern} groups",
             why="which atoms bind which metal is not for the program to guess",
-            fix="mark the donors by atom maps in the order of the core's donors, e.g. [NH:1] and [S:2]",
+            fix=f"mark the donors by atom maps, {_marks(site)}: {' or '.join(shown)}",
         )
     match = min(best)
+    _check_carbenes(bare, match[:ndonor], smiles)
+    check_double_bonds(bare, match, smiles)
     places = dict(zip(match, (site.atoms[i] for i in old), strict=True))
     same = [molecule.GetAtomWithIdx(i).GetSymbol() for i in match[:ndonor]] == site.donor_symbols
     ring = _shared_rings(molecule, match, site, old) if same else {}
     loose = frozenset() if same else frozenset(match[ndonor:])
     for atom in molecule.GetAtoms():
         atom.SetAtomMapNum(0)
-    return BoundLigand(smiles, _deprotonated(molecule, usable[match], match), places, ring, loose)
+    bound = _deprotonated(molecule, usable[match], match)
+    left_out = " (isotope labels left out)" if has_isotopes(Chem.MolFromSmiles(smiles)) else ""
+    told = f"{smiles}{left_out} bound as {_marked(Chem.RemoveHs(bound), match[:ndonor])}"
+    return BoundLigand(smiles, bound, places, ring, loose, told)
+
+
+def _check_carbenes(molecule: Chem.Mol, donors: Sequence[int], smiles: str) -> None:
+    for atom in molecule.GetAtoms():
+        if is_carbene(atom) and atom.GetIdx() not in donors:
+            raise InputError(
+                f"{smiles} has a carbene carbon that is no donor, atom {atom.GetIdx() + 1}",
+                why="an atom in brackets has the hydrogens written there and no others",
+                fix="write its hydrogens, as in [CH2], or take the brackets away",
+            )
+
+
+def _marked(molecule: Chem.Mol, donors: Sequence[int]) -> str:
+    """SMILES with the donors marked."""
+    copy = Chem.Mol(molecule)
+    for number, donor in enumerate(donors, start=1):
+        if donor < copy.GetNumAtoms():
+            copy.GetAtomWithIdx(donor).SetAtomMapNum(number)
+    return str(Chem.MolToSmiles(copy))
+
+
+def _marks(site: Site) -> str:
+    """Which mark goes to which donor of the core."""
+    bound = zip(site.donor_symbols, site.metal_symbols, strict=True)
+    return ", ".join(
+        f":{number} in place of {donor} on {metal}" for number, (donor, metal) in enumerate(bound, start=1)
+    )
+
+
+def _signed(charge: int) -> str:
+    return f"{charge:+d}" if charge else "0"
 
 
 def _no_site(
@@ -172,26 +133,28 @@ def _no_site(
     pattern: str,
     surplus: dict[tuple[int, ...], int],
     wanted: int,
+    *,
+    marked: bool,
 ) -> InputError:
     """Why a ligand cannot take a site."""
-    if surplus and max(surplus.values()) < 0:
-        return InputError(
-            f"the donors of {smiles} have charge {wanted + max(surplus.values()):+d}, those of the ligand it replaces "
-            f"{wanted:+d}",
-            why="the metals' oxidation states would change",
-            fix="draw the ligand with the charge of the old one, or with protons on its donors to lose",
-        )
     protons = max(surplus.values(), default=0)
-    what = f"{smiles} does not bind as the ligand it replaces: it has no {pattern} group"
-    elements = {atom.GetSymbol() for atom in molecule.GetAtoms()}
-    fix = "draw the free ligand with its acidic hydrogens (S=C-N-H), or mark the donors: [S:2]=C1[NH:1]CCS1"
-    if not elements >= set(site.donor_symbols):
-        donors = " and ".join(dict.fromkeys(site.donor_symbols))
-        fix = f"this core binds its ligands by {donors}; take one whose ligands bind as this one does"
+    if surplus and (protons < 0 or marked):
+        return InputError(
+            f"the donors of {smiles} have charge {_signed(wanted + protons)}, those of the ligand it replaces, "
+            f"{site.label}, {_signed(wanted)}" + (", and too few hydrogens to lose" if protons > 0 else ""),
+            why="the metals' oxidation states would change",
+            fix="draw the free acid or its anion; a ligand of another charge needs a core of such ligands (a file)",
+        )
+    what = f"{smiles} does not bind as the ligand it replaces, {site.label}: it has no {pattern} group"
+    why = f"the new donors go where the old ones are, and each old ligand has charge {_signed(wanted)} there"
+    fix = f"take a ligand that binds so, or mark the atoms that bind: {_marks(site)}"
+    if {atom.GetSymbol() for atom in molecule.GetAtoms()} >= set(site.donor_symbols):
+        why += (
+            "; sulfur in a chain or ring and nitrogen with three substituents bind only where they are marked"
+        )
+        fix = f"draw the free ligand with its acidic hydrogens (S=C-N-H), or mark the atoms that bind: {_marks(site)}"
     return InputError(
-        what + (f" that can lose {protons} of its protons" if protons else ""),
-        why=f"the new donors go where the old ones are, and each old ligand has charge {wanted:+d} there",
-        fix=fix,
+        what + (f" that can lose {protons} of its protons" if protons else ""), why=why, fix=fix
     )
 
 
@@ -204,47 +167,6 @@ def _local_charge(molecule: Chem.Mol, frame: Sequence[int]) -> int:
         if not set(frame).isdisjoint(ring):
             near |= set(ring)
     return sum(molecule.GetAtomWithIdx(i).GetFormalCharge() for i in near)
-
-
-def _check_stereo(bare: Chem.Mol, smiles: str) -> None:
-    unspecified = [
-        entry
-        for entry in Chem.FindPotentialStereo(Chem.Mol(bare))
-        if entry.specified == Chem.StereoSpecified.Unspecified
-    ]
-    for entry in unspecified:
-        if entry.type != Chem.StereoType.Bond_Double:
-            continue
-        bond = bare.GetBondWithIdx(entry.centeredOn)
-        if bond.GetBeginAtom().GetSymbol() == bond.GetEndAtom().GetSymbol() == "C":  # C=N is set by the core
-            raise InputError(
-                f"{smiles} leaves open how the double bond between atoms {bond.GetBeginAtomIdx() + 1} and "
-                f"{bond.GetEndAtomIdx() + 1} is arranged",
-                why="every ligand of the cluster is to be the same isomer",
-                fix="write C/C=C/C for trans (E) or C/C=C\\C for cis (Z) there",
-            )
-    missing = [entry.centeredOn for entry in unspecified if entry.type == Chem.StereoType.Atom_Tetrahedral]
-    if missing:
-        raise InputError(
-            f"{smiles} leaves the hand of stereocentres open: atom {', '.join(str(i + 1) for i in missing)}",
-            why="every ligand of the cluster is to be the same enantiomer",
-            fix="write [C@H] or [C@@H] there",
-        )
-
-
-def _frame(molecule: Chem.Mol, donors: Sequence[int]) -> list[int]:
-    """Donors and, after them, the atoms on the shortest paths between them; one donor: its heavy neighbours."""
-    frame = list(donors)
-    if len(donors) == 1:
-        return frame + sorted(
-            atom.GetIdx() for atom in molecule.GetAtomWithIdx(donors[0]).GetNeighbors() if atom.GetAtomicNum() > 1
-        )  # fmt: skip
-    for i in range(len(donors)):
-        for j in range(i + 1, len(donors)):
-            if molecule.GetBondBetweenAtoms(donors[i], donors[j]) is None:
-                path = Chem.GetShortestPath(molecule, donors[i], donors[j])
-                frame += [k for k in path if k not in frame]
-    return frame
 
 
 def _reading_order(site: Site, frame: Sequence[int]) -> Sequence[int]:
@@ -289,10 +211,10 @@ def _mapped_frame(molecule: Chem.Mol, mapped: dict[int, int], site: Site, smiles
     count = len(site.donors)
     if sorted(mapped) != list(range(1, count + 1)):
         raise InputError(
-            f"{smiles} marks the donors {sorted(mapped)}; the ligand it replaces has {count}",
-            fix=f"use the atom maps 1 to {count}, in the order of the core's donors",
+            f"{smiles} marks the donors {sorted(mapped)}; the ligand it replaces, {site.label}, has {count}",
+            fix=f"mark {_marks(site)}",
         )
-    frame = tuple(_frame(molecule, [mapped[k] for k in range(1, count + 1)]))
+    frame = tuple(connecting_frame(molecule, [mapped[k] for k in range(1, count + 1)]))
     if len(frame) != len(site.frame()):
         raise InputError(
             f"{smiles} has {len(frame) - count} atom(s) between its donors, the ligand it replaces "
@@ -311,9 +233,14 @@ def _hydrogens(molecule: Chem.Mol, atom: int) -> list[int]:
 
 def _acidic(molecule: Chem.Mol, donors: Sequence[int], surplus: int) -> tuple[int, ...] | None:
     """The donors that lose one proton each, or None if there are too few."""
-    ready = [i for i in donors if _hydrogens(molecule, i)]
-    ready.sort(key=lambda i: (_acidity(molecule.GetAtomWithIdx(i).GetSymbol()), i))
+    atoms = {i: molecule.GetAtomWithIdx(i) for i in donors if _hydrogens(molecule, i)}
+    ready = sorted(atoms, key=lambda i: (_acidity(atoms[i].GetSymbol()), _is_doubly_bonded(atoms[i]), i))
     return tuple(ready[:surplus]) if len(ready) >= surplus else None
+
+
+def _is_doubly_bonded(atom: Chem.Atom) -> bool:
+    """True for the imine N of an amidine, whose other N gives its proton."""
+    return any(bond.GetBondType() == Chem.BondType.DOUBLE for bond in atom.GetBonds())
 
 
 def _deprotonated(molecule: Chem.Mol, acidic: Sequence[int], frame: Sequence[int]) -> Chem.Mol:
@@ -365,9 +292,21 @@ def _strangeness(
     return total
 
 
-def _signature(match: Sequence[int], ranks: Sequence[int], ndonor: int) -> tuple[tuple[int, ...], ...]:
-    """Equal for matches that symmetry makes the same: the donors in their order, the others in any."""
-    return tuple(ranks[i] for i in match[:ndonor]), tuple(sorted(ranks[i] for i in match[ndonor:]))
+def _signature(molecule: Chem.Mol, acidic: Sequence[int], match: Sequence[int], ndonor: int) -> str:
+    """Equal for matches that give the same bound ligand, by symmetry or by resonance between its donors."""
+    bound = Chem.RWMol(_deprotonated(molecule, acidic, match))
+    for atom in bound.GetAtoms():
+        atom.SetAtomMapNum(0)
+    for number, donor in enumerate(match[:ndonor], start=1):
+        bound.GetAtomWithIdx(donor).SetAtomMapNum(number)
+    for i in match:
+        bound.GetAtomWithIdx(i).SetFormalCharge(0)
+        bound.GetAtomWithIdx(i).SetNoImplicit(True)
+    for bond in bound.GetBonds():
+        if bond.GetBeginAtomIdx() in match and bond.GetEndAtomIdx() in match:
+            bond.SetStereo(Chem.BondStereo.STEREONONE)
+            bond.SetBondType(Chem.BondType.SINGLE)
+    return str(Chem.MolToSmiles(bound))
 
 
 def _shared_rings(molecule: Chem.Mol, match: Sequence[int], site: Site, old: Sequence[int]) -> dict[int, int]:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii, vdw_radii
+from rdkit import Chem
+from scipy.optimize import least_squares
 from scipy.spatial.distance import cdist
 
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.model.arrays import FloatArray, IntArray
 from cluster_qc.model.elements import is_metal
-from cluster_qc.structure.binding import BoundLigand, Site, bind, find_sites
+from cluster_qc.structure.binding import BoundLigand, bind
+from cluster_qc.structure.binding_sites import Site, find_sites
 from cluster_qc.structure.bonding import bonds, is_cluster_metal
 from cluster_qc.structure.chirality import core_handedness
-from cluster_qc.structure.conformers import Conformer, conformers, settle
+from cluster_qc.structure.conformers import Conformer, conformers, natural_distance, settle
+from cluster_qc.structure.drawing import mirrored
 from cluster_qc.structure.geometry import superposition
 from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.molecule import hill_formula
@@ -80,16 +84,17 @@ def start_geometries(
     are marked by atom maps 1, 2, ... in the order of the core's donors (by atomic number of the metal they bind, then
     their own). As many protons leave the donors as their old charge asks for; charged groups elsewhere in a ligand stay
     and change the charge of the cluster. Marked donors of another element stand as much farther from their metal as
-    their covalent radius is larger. A ring that holds two of these
-    atoms takes the old ligand's pucker where both rings are of one kind; the rest is searched for conformers.
+    their covalent radius is larger, and with one atom between them as far apart as in the free ligand. A ring that
+    holds two of these atoms takes the old ligand's pucker where both rings are of one kind; the rest is searched for
+    conformers. Mirror images of core and ligands together give mirror images, atom by atom.
 
     Parameters
     ----------
     core
         A whole cluster; its ligands say where and how the new ones bind. Single atoms between the metals stay.
     ligands
-        SMILES of the free ligand, one enantiomer; or one entry for each ligand of the core in their order, None to
-        keep the old one.
+        SMILES of the free ligand (CXSMILES for a chiral axis), one enantiomer; or one entry for each ligand of the
+        core in their order, None to keep the old one.
     handedness
         "same": the core as it is; "other": its mirror image under the same ligands; "both".
     limit
@@ -106,9 +111,9 @@ def start_geometries(
     Raises
     ------
     InputError
-        For a SMILES that is no molecule, leaves a stereocentre open, lacks the old ligand's donors or has them in
-        several ways, or cannot lose the protons; for ligands that overlap whatever their conformers; for a core
-        without ligands.
+        For a SMILES that is no molecule or no closed shell, contains metals, leaves a stereocentre, a double bond or
+        the axis of an atropisomer open, lacks the old ligand's donors or has them in several ways, or cannot lose the
+        protons; for ligands that overlap whatever their conformers; for a core without ligands.
     """
     images = {"same": [core], "other": [core.mirrored()], "both": [core, core.mirrored()]}.get(handedness)
     if images is None:
@@ -122,51 +127,148 @@ def _starts(core: Cluster, ligands: str | Sequence[str | None], limit: int, name
     if len(drawn) != len(sites):
         raise InputError(
             f"{len(drawn)} ligands were given; {core.name} has {len(sites)}",
-            fix="give one SMILES for all, or one for each ligand of the core",
+            fix=f"give one SMILES for all, or one for each: {_listed(sites)}",
         )
-    frame = rest + [
-        i for site, smiles in zip(sites, drawn, strict=True) if smiles is None for i in site.atoms
-    ]
+    kept = [site for site, smiles in zip(sites, drawn, strict=True) if smiles is None]
     taken = [(site, smiles) for site, smiles in zip(sites, drawn, strict=True) if smiles is not None]
     if not taken:
         raise InputError("every ligand is kept, so there is nothing to build")
-    bound = [bind(smiles, site) for site, smiles in taken]
-    points = _donor_places(core, [site for site, _ in taken], bound)
-    classes = _alike(points, [site for site, _ in taken], bound)
-    shapes = [_shapes(taken[members[0]][0], bound[members[0]], points) for members in classes]
+    bound = _bound(taken, sites)
+    written = list(dict.fromkeys(ligand.told for ligand in bound)) + ["(kept)"] * (None in drawn)
+    source = f"ligands {', '.join(written)} on the core of {core.source or core.name}"
+    if _is_other_hand(core, bound):
+        image = [replace(ligand, molecule=mirrored(ligand.molecule)) for ligand in bound]
+        found = _fitted(core.mirrored(), [site for site, _ in taken], image, rest, kept, name)
+        found = [replace(start, cluster=start.cluster.mirrored()) for start in found]
+    else:
+        found = _fitted(core, [site for site, _ in taken], bound, rest, kept, name)
+    return [replace(start, cluster=replace(start.cluster, source=source)) for start in found[:limit]]
+
+
+def _listed(sites: Sequence[Site]) -> str:
+    """The ligands of a core in their order, e.g. "1 to 4 C3H4NS2 (N on Cu, S on Au)"."""
+    parts = []
+    for label, group in itertools.groupby(enumerate(sites, start=1), key=lambda item: item[1].label):
+        numbers = [number for number, _ in group]
+        span = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+        parts.append(f"{span} {label}")
+    return ", ".join(parts)
+
+
+def _bound(taken: Sequence[tuple[Site, str]], sites: Sequence[Site]) -> list[BoundLigand]:
+    try:
+        return [bind(smiles, site) for site, smiles in taken]
+    except InputError as error:
+        if len({site.label for site in sites}) == 1:
+            raise
+        raise InputError(
+            error.what,
+            why=error.why,
+            fix=f"{error.fix}; or give one SMILES for each ligand of the core, which has {_listed(sites)} ('keep', in "
+            "Python None, leaves one as it is)",
+        ) from None
+
+
+def _is_other_hand(core: Cluster, bound: Sequence[BoundLigand]) -> bool:
+    """Whether the mirror image is to be built and mirrored back.
+
+    Of each pair of enantiomers one is built, so that their geometries are exact mirror images.
+    """
+    here = [Chem.MolToCXSmiles(ligand.molecule) for ligand in bound]
+    there = [Chem.MolToCXSmiles(mirrored(ligand.molecule)) for ligand in bound]
+    return there < here or (there == here and core_handedness(core) == "M")
+
+
+def _fitted(
+    core: Cluster,
+    sites: Sequence[Site],
+    bound: Sequence[BoundLigand],
+    rest: Sequence[int],
+    kept: Sequence[Site],
+    name: str | None,
+) -> list[Start]:
+    """All start geometries on one hand of the core, lowest first; `rest` are its metals and single atoms."""
+    frame = [*rest, *(i for site in kept for i in site.atoms)]
+    points = _donor_places(core, sites, bound)
+    classes = _alike(points, sites, bound)
+    shapes = [_shapes(sites[members[0]], bound[members[0]], points) for members in classes]
     found = []
-    for choice in itertools.islice(itertools.product(*shapes), _COMBINATIONS):
+    for choice in itertools.islice(_combinations(shapes), _COMBINATIONS):
         placed: dict[int, _Placed] = {}
         for members, shape in zip(classes, choice, strict=True):
-            first = taken[members[0]][0]
-            placed |= {k: _place(first, taken[k][0], bound[k], shape, points) for k in members}
-        settled, energy = _settle([placed[k] for k in range(len(taken))], points, frame)
-        start = _start(core, points, frame, settled, energy, drawn, name)
+            first = sites[members[0]]
+            placed |= {k: _place(first, sites[k], bound[k], shape, points) for k in members}
+        settled, energy = _settle([placed[k] for k in range(len(sites))], points, rest, kept)
+        start = _start(core, points, frame, settled, energy, name)
         if start is not None:
             found.append(start)
     if not found:
         raise InputError(
-            f"the ligands {', '.join(sorted({s for s in drawn if s}))} do not fit on {core.name}: in every conformer "
-            "tried two of them overlap, or another atom than the donors comes within bonding distance of a metal",
+            f"the ligands {', '.join(sorted({ligand.smiles for ligand in bound}))} do not fit on {core.name}: in every "
+            "conformer tried two of them overlap, or another atom than the donors comes within bonding distance of a "
+            "metal",
             why="such a start geometry relaxes into nonsense",
             fix="take a core with more room, or a smaller ligand",
         )
     found.sort(key=lambda start: start.energy_kcal)
-    found = [s for s in found if s.energy_kcal < found[0].energy_kcal + _WINDOW_KCAL * len(taken)]
-    return [found[k] for k in _different([start.energy_kcal for start in found])[:limit]]
+    found = [s for s in found if s.energy_kcal < found[0].energy_kcal + _WINDOW_KCAL * len(sites)]
+    return [found[k] for k in _different([start.energy_kcal for start in found])]
+
+
+def _combinations(shapes: Sequence[Sequence[Conformer]]) -> Iterator[tuple[Conformer, ...]]:
+    """One shape of each kind of ligand: the first of all, then the next of one of them, and so on."""
+    counts = [range(len(some)) for some in shapes]
+    for total in range(sum(map(len, shapes)) - len(shapes) + 1):
+        for choice in _adding_up(counts, total):
+            yield tuple(some[k] for some, k in zip(shapes, choice, strict=True))
+
+
+def _adding_up(counts: Sequence[range], total: int) -> Iterator[tuple[int, ...]]:
+    """Numbers, one out of each range from 0, with that sum."""
+    if not counts:
+        if total == 0:
+            yield ()
+        return
+    for first in counts[0][: total + 1]:
+        for others in _adding_up(counts[1:], total - first):
+            yield (first, *others)
 
 
 def _donor_places(core: Cluster, sites: Sequence[Site], bound: Sequence[BoundLigand]) -> FloatArray:
-    """The core's positions (angstrom), donors of another element moved by the change of their covalent radius."""
+    """The core's positions (angstrom) with donors of another element moved.
+
+    They stand farther from their metal by the change of their covalent radius, and where one atom lies between two of
+    them, as far from each other as in the free ligand.
+    """
     points = core.coords / angstrom
     moved = points.copy()
     for site, ligand in zip(sites, bound, strict=True):
-        for (atom, place), metals in zip(ligand.anchors.items(), site.metals, strict=False):
+        centres = np.array([points[list(metals)].mean(axis=0) for metals in site.metals])
+        donors = list(site.donors)
+        for atom, place, centre in zip(ligand.anchors, donors, centres, strict=False):
             symbols = ligand.molecule.GetAtomWithIdx(atom).GetSymbol(), core.symbols[place]
             new, old = (float(covalent_radii[atomic_numbers[symbol]]) for symbol in symbols)
-            away = points[place] - points[list(metals)].mean(axis=0)
+            away = points[place] - centre
             moved[place] += (new - old) * away / np.linalg.norm(away)
+        if len(donors) == 2 and len(ligand.loose) == 1:
+            first, second = list(ligand.anchors)[:2]
+            bite = natural_distance(ligand.molecule, first, second)
+            moved[donors] = _with_bite(moved[donors], centres, bite)
     return moved
+
+
+def _with_bite(donors: FloatArray, centres: FloatArray, bite: float) -> FloatArray:
+    """Two donors (2, 3) that far apart, each as far from its metals as before and moved no more than that takes."""
+    reach = np.linalg.norm(donors - centres, axis=1)
+
+    def misfit(flat: FloatArray) -> FloatArray:
+        first, second = flat.reshape(2, 3)
+        lengths = np.linalg.norm(flat.reshape(2, 3) - centres, axis=1) - reach
+        return np.concatenate(
+            [lengths, [np.linalg.norm(first - second) - bite], 0.01 * (flat - donors.ravel())]
+        )
+
+    return np.asarray(least_squares(misfit, donors.ravel()).x.reshape(2, 3))
 
 
 def _different(energies: Sequence[float]) -> list[int]:
@@ -233,16 +335,16 @@ def _place(origin: Site, site: Site, ligand: BoundLigand, shape: Conformer, poin
 
 
 def _settle(
-    trial: Sequence[_Placed], points: FloatArray, frame: Sequence[int]
+    trial: Sequence[_Placed], points: FloatArray, rest: Sequence[int], kept: Sequence[Site]
 ) -> tuple[list[_Placed], float]:
-    """All ligands relaxed together by the force field, what they have of the core held; kcal/mol."""
+    """All new ligands relaxed together by the force field, what they have of the core held; kcal/mol."""
     positions, energy = settle(
-        [ligand.ligand.molecule for ligand in trial],
-        [ligand.positions for ligand in trial],
-        [ligand.held for ligand in trial],
-        points[list(frame)],
+        [ligand.ligand.molecule for ligand in trial] + [site.molecule for site in kept],
+        [ligand.positions for ligand in trial] + [points[list(site.atoms)] for site in kept],
+        [ligand.held for ligand in trial] + [range(len(site.atoms)) for site in kept],
+        points[list(rest)],
     )
-    return [replace(ligand, positions=new) for ligand, new in zip(trial, positions, strict=True)], energy
+    return [replace(ligand, positions=new) for ligand, new in zip(trial, positions, strict=False)], energy
 
 
 def _start(
@@ -251,7 +353,6 @@ def _start(
     frame: Sequence[int],
     placed: Sequence[_Placed],
     energy: float,
-    drawn: Sequence[str | None],
     name: str | None,
 ) -> Start | None:
     """The whole cluster, or None if its ligands overlap, or bind the metals otherwise than the old ones."""
@@ -272,14 +373,12 @@ def _start(
     clearance = _clearance(symbols, positions, np.array(owner), {i for _, i in wanted})
     if clearance < _CLASH:
         return None
-    written = ", ".join(dict.fromkeys(smiles or "(kept)" for smiles in drawn))
     cluster = Cluster(
         name=hill_formula(symbols) if name is None else name,
         symbols=tuple(symbols),
         coords=positions * angstrom,
         charge=core.charge + sum(ligand.ligand.charge - ligand.site.charge for ligand in placed),
         multiplicity=core.multiplicity,
-        source=f"ligands {written} on the core of {core.source or core.name}",
     )
     found = {
         (i, j)

@@ -75,10 +75,7 @@ def conformers(
         if not found:  # the anchors' distances may not suit this ligand
             found = list(rdDistGeom.EmbedMultipleConfs(mol, trials, randomSeed=_SEED))
     if not found:
-        raise InputError(
-            f"no three-dimensional structure of {Chem.MolToSmiles(Chem.RemoveHs(molecule))} was found",
-            fix="check its stereochemistry",
-        )
+        raise _no_structure(molecule)
     held = list(anchors)
     target = np.array([anchors[i] for i in held])
     placed = []
@@ -120,6 +117,30 @@ def conformers(
         kept.append(conformer_id)
         result.append(Conformer(mol.GetConformer(conformer_id).GetPositions(), tuple(fixed), energy - lowest))
     return result
+
+
+def _no_structure(molecule: Chem.Mol) -> InputError:
+    return InputError(
+        f"no three-dimensional structure of {Chem.MolToSmiles(Chem.RemoveHs(molecule))} was found",
+        fix="check its stereochemistry",
+    )
+
+
+def natural_distance(molecule: Chem.Mol, first: int, second: int) -> float:
+    """Distance of two atoms (angstrom) in a molecule with all hydrogens, relaxed alone by the force field.
+
+    Raises
+    ------
+    InputError
+        If the molecule has no three-dimensional structure.
+    """
+    mol = Chem.Mol(molecule)
+    with rdBase.BlockLogs():
+        if rdDistGeom.EmbedMolecule(mol, randomSeed=_SEED) != 0:
+            raise _no_structure(molecule)
+    _minimise(mol, -1, [])
+    points = mol.GetConformer().GetPositions()
+    return float(np.linalg.norm(points[first] - points[second]))
 
 
 def _unit(vector: FloatArray) -> FloatArray:

@@ -21,7 +21,7 @@ from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.model.arrays import FloatArray, IntArray
 from cluster_qc.model.elements import atomic_number, is_metal
-from cluster_qc.structure.binding import find_sites
+from cluster_qc.structure.binding_sites import find_sites
 from cluster_qc.structure.chirality import core_handedness
 from cluster_qc.structure.ions import with_parts
 from cluster_qc.structure.molecule import hill_formula

@@ -389,4 +389,5 @@ def candidates_text(candidates: Sequence[Candidate]) -> str:
         mark = "" if c.converged or c.energy is None else "  NOT converged"
         lines.append(f"{file:{width}} {numbers}  {c.level}{modes}{mark}")
     charge = candidates[0].cluster.charge
+    lines.append(candidates[0].cluster.source)
     return "\n".join(lines + ([f"charge of the cluster: {charge:+d}"] if charge else []))

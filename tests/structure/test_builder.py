@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.structure import cip_labels, core_handedness, mean_distances, read_xyz
-from cluster_qc.structure.binding import bind, find_sites
-from cluster_qc.structure.bonding import bonds
-from cluster_qc.structure.builder import start_geometries
+from cluster_qc.structure.binding import bind
+from cluster_qc.structure.binding_sites import find_sites
+from cluster_qc.structure.bonding import bonds, neighbour_lists
+from cluster_qc.structure.builder import _combinations, start_geometries
 from cluster_qc.structure.cores import core_template
 from cluster_qc.structure.ions import expected_charge
 from cluster_qc.units import angstrom
@@ -50,6 +52,15 @@ def gold_diphosphine() -> Cluster:
         xyz += [[3.95 * side, 0.88 * y, 0] for y in (1, -1)]
         symbols += ["H"] * 6
     return Cluster("diphosphine", tuple(symbols), np.array(xyz) * angstrom, charge=2)
+
+
+@pytest.fixture(scope="module")
+def gold_thiolate_phosphine() -> Cluster:
+    """CH3S-Au-PH3."""
+    symbols = ("Au", "S", "C", "H", "H", "H", "P", "H", "H", "H")
+    xyz = [[0, 0, 0], [0, 0, -2.28], [1.75, 0, -2.7], [2.3, 0.9, -2.4], [2.3, -0.9, -2.4], [1.8, 0, -3.8],
+           [0, 0, 2.23], [1.2, 0, 2.9], [-0.6, 1.04, 2.9], [-0.6, -1.04, 2.9]]  # fmt: skip
+    return Cluster("thiolate", symbols, np.array(xyz) * angstrom)
 
 
 def metals(cluster: Cluster) -> np.ndarray:
@@ -149,6 +160,15 @@ def test_no_start_has_a_torn_ring(core):
                 assert np.linalg.norm(start.cluster.coords[i] - start.cluster.coords[j]) < 1.6 * angstrom
 
 
+def test_a_kept_ligand_counts_as_what_it_is(core):
+    """Kept ligands press on the new ones as their own atoms do, not as metals."""
+    new = start_geometries(core, "S=C1NCCS1", limit=1)[0]
+    kept = start_geometries(core, ["S=C1NCCS1", None, "S=C1NCCS1", None], limit=1)[0]
+    assert kept.energy_kcal == pytest.approx(
+        new.energy_kcal, abs=40
+    )  # the kept ones are not relaxed by MMFF94
+
+
 def test_mixed_ligands_and_kept_ones(core):
     mixed = start_geometries(core, [R_BTT, None, R_BTT, None], limit=1)[0].cluster
     assert mixed.formula == "C26H28Au2Cu2N4S8"
@@ -175,11 +195,118 @@ def test_neutral_bridges_keep_the_charge_of_the_core(gold_diphosphine):
 
 
 @pytest.mark.parametrize(
+    ("core_smiles", "smiles", "bound"),
+    [
+        ("[O:1]=C(C)[OH:2]", "O[C@H](C)C(=O)O", "lactate"),
+        ("[O:1]=C(C)[OH:2]", "C[C@H]([NH3+])C(=O)[O-]", "alanine"),
+        ("[S:1]=C(C)[SH:2]", "CN(C)C(=S)[S-]", "dithiocarbamate"),
+        ("C[N:1]=C[NH:2]C", "CN=C(NC)N(C)C", "guanidinate"),
+    ],
+)
+def test_ends_that_resonance_makes_the_same_are_one_way_to_bind(core, core_smiles, smiles, bound):
+    """A carboxylate on a carboxylate core: which O is drawn with the double bond does not matter."""
+    site = find_sites(start_geometries(core, core_smiles, limit=1)[0].cluster)[0][0]
+    charge = 0 if bound == "alanine" else -1
+    assert bind(smiles, site).charge == charge
+
+
+def test_ends_that_differ_are_two_ways(core):
+    site = find_sites(core)[0][0]
+    with pytest.raises(InputError) as refusal:
+        bind("O=c1cc[nH]c(=S)[nH]1", site)
+    ways = re.findall(r"'(.*?)'", refusal.value.fix)
+    assert len(ways) == 2
+    for marked in ways:  # as proposed
+        assert bind(marked, site).charge == -1
+
+
+def test_an_amidine_loses_the_proton_of_its_amine(core):
+    site = find_sites(start_geometries(core, "C[N:1]=C[NH:2]C", limit=1)[0].cluster)[0][0]
+    for smiles in ("N=CN", "NC=N"):
+        molecule = bind(smiles, site).molecule
+        hydrogens = [
+            a.GetTotalNumHs(includeNeighbors=True) for a in molecule.GetAtoms() if a.GetSymbol() == "N"
+        ]
+        assert hydrogens == [1, 1]
+
+
+def test_marked_donors_are_as_far_apart_as_in_the_free_ligand(core):
+    """Acetate where a thionate was: no C-O stretched to the old distance of N and S."""
+    cluster = start_geometries(core, "[O:1]=C(C)[OH:2]", limit=1)[0].cluster
+    for i, j in bonds(cluster.symbols, cluster.coords):
+        if {cluster.symbols[i], cluster.symbols[j]} == {"C", "O"}:
+            distance = np.linalg.norm(cluster.coords[i] - cluster.coords[j]) / angstrom
+            assert distance == pytest.approx(1.26, abs=0.04)  # acetate in crystals
+
+
+@pytest.mark.parametrize(("smiles", "other"), [("S=C1N[C@H](C)CS1", "S=C1N[C@@H](C)CS1"), ("S=CN", "S=CN")])
+def test_enantiomers_are_mirror_images_atom_by_atom(core, smiles, other):
+    starts = start_geometries(core, smiles)
+    images = start_geometries(core.mirrored(), other)
+    assert len(starts) == len(images)
+    for start, image in zip(starts, images, strict=True):
+        np.testing.assert_allclose(image.cluster.mirrored().coords, start.cluster.coords, atol=1e-8)
+        assert image.held == start.held
+
+
+def test_isotopes_are_left_out_and_told(core):
+    plain = start_geometries(core, "S=C1NCCS1", limit=1)[0].cluster
+    for smiles in ("S=C1N([2H])CCS1", "S=C1NC([2H])CS1", "S=[13C]1NCCS1"):
+        labelled = start_geometries(core, smiles, limit=1)[0].cluster
+        np.testing.assert_allclose(labelled.coords, plain.coords, atol=1e-8)
+        assert "isotope labels left out" in labelled.source
+    assert "bound as C1C[N:1]=C([S-:2])S1" in plain.source
+
+
+def test_every_ligand_is_the_atropisomer_that_was_drawn(core):
+    """The torsion about the N-aryl axis has one sign in all ligands, and the other for the other wedge."""
+    signs = {}
+    for wedge in ("wU", "wD"):
+        cluster = start_geometries(core, f"Cc1cccc(Cl)c1N1C=CNC1=S |{wedge}:7.6|", limit=1)[0].cluster
+        signs[wedge] = axis_signs(cluster)
+        assert len(signs[wedge]) == 4
+        assert len(set(signs[wedge])) == 1
+    assert signs["wU"][0] == -signs["wD"][0]
+
+
+def axis_signs(cluster: Cluster) -> list[float]:
+    """Sign of each torsion C(Cl)-C-N-C(S)."""
+    near = neighbour_lists(cluster.natom, bonds(cluster.symbols, cluster.coords))
+    signs = []
+    for chlorine in (i for i, symbol in enumerate(cluster.symbols) if symbol == "Cl"):
+        (ortho,) = near[chlorine]
+        ipso, ring = next((i, n) for i in near[ortho] for n in near[i] if cluster.symbols[n] == "N")
+        thione = next(c for c in near[ring] if "S" in [cluster.symbols[s] for s in near[c]])
+        chain = cluster.coords[[ortho, ipso, ring, thione]]
+        a, b, c = np.diff(chain, axis=0)
+        signs.append(float(np.sign(np.cross(a, b) @ c)))
+    return signs
+
+
+def test_a_mixture_tries_the_low_shapes_of_every_ligand_first():
+    shapes = [["a", "b", "c"], ["d", "e"], ["f", "g", "h"]]
+    found = list(_combinations(shapes))  # type: ignore[arg-type]
+    assert len(found) == len(set(found)) == 18
+    assert found[:4] == [("a", "d", "f"), ("a", "d", "g"), ("a", "e", "f"), ("b", "d", "f")]
+
+
+def test_a_refusal_on_a_core_of_several_ligands_lists_them(gold_thiolate_phosphine):
+    with pytest.raises(InputError) as refusal:
+        start_geometries(gold_thiolate_phosphine, "CP(C)C")
+    assert "1 CH3S (S on Au), 2 H3P (P on Au)" in refusal.value.fix
+    (start,) = start_geometries(gold_thiolate_phosphine, [None, "CP(C)C"], limit=1)
+    assert (start.cluster.formula, start.cluster.charge) == ("C4H12AuPS", 0)
+    (start,) = start_geometries(gold_thiolate_phosphine, ["Sc1ccccc1", None], limit=1)
+    assert (start.cluster.formula, start.cluster.charge) == ("C6H8AuPS", 0)
+
+
+@pytest.mark.parametrize(
     ("ligand", "message"),
     [
         ("S=C1N[C@H", "not a valid SMILES"),
         ("", "not a valid SMILES"),
         ("S=C1NCCS1.O", "more than one molecule"),
+        ("[Na+].[S-]C1=NCCS1", "more than one molecule"),
         ("S=C1NC(C)CS1", "leaves the hand of stereocentres open: atom 4"),
         ("CCO", "no N-C-S group"),
         ("CN=C=S", "no N-C-S group that can lose"),
@@ -187,20 +314,25 @@ def test_neutral_bridges_keep_the_charge_of_the_core(gold_diphosphine):
         ("CCN(CC)C(=S)S", "no N-C-S group"),  # a tertiary amine's N
         ("S=C1NCCS1 C", "not a valid SMILES"),
         ("S=C1N[C@H](CC=CC)CS1", "double bond between atoms 6 and 7"),
-        ("[NH-]C=[S-]", "have charge -2"),
+        ("[NH-]C[S-]", "have charge -2"),
         ("c1ccccc1P(c1ccccc1)c1ccccc1", "no N-C-S group"),
         ("[Se:2]=C[NH2:1]", "no force field"),
         ("S=C(N)NC(=S)NC", "ways"),
         ("[S:3]=C1[NH:1]CCS1", "marks the donors"),
         ("S=C1[NH:1]CCS1", "marks the donors"),
         ("[SH:2]CC[NH2:1]", "atom.s. between its donors"),
+        ("C[P:1](C)C[P:2](C)C", "charge 0, those of the ligand it replaces, C3H4NS2 .N on Cu, S on Au., -1"),
+        ("S=C1N[C@H](CC=NO)CS1", "double bond between atoms 6 and 7"),
+        ("S=C1N[C]CS1", "carbene carbon that is no donor, atom 4"),
         (["S=CN", "S=CN"], "2 ligands were given"),
+        (["S=CN", "S=CN"], "1 to 4 C3H4NS2 .N on Cu, S on Au."),
         ([None] * 4, "nothing to build"),
     ],
 )
 def test_ligands_that_make_no_cluster_are_refused(core, ligand, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError) as refusal:
         start_geometries(core, ligand)
+    assert re.search(message, str(refusal.value))
 
 
 def test_ligands_without_room_and_cores_without_ligands_are_refused(core):
