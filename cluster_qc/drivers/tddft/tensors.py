@@ -1,7 +1,9 @@
 """Three-index tensors in the basis of the active orbitals, in single precision.
 
-Exchange is contracted with natural auxiliary functions, the leading eigenvectors of sum_ij B[P,ij] B[Q,ij] for
-(ij|ab) and of sum_ia B[P,ia] B[Q,ia] for (ib|ja) (Kallay, J. Chem. Phys. 141, 244113 (2014), 10.1063/1.4905005).
+Exchange is contracted with natural auxiliary functions (Kallay, J. Chem. Phys. 141, 244113 (2014), 10.1063/1.4905005),
+the leading eigenvectors of sum_ij w_i^2 w_j^2 B[P,ij] B[Q,ij] for (ij|ab) and of sum_ia w_i^2 w_a^2 B[P,ia] B[Q,ia] for
+(ib|ja). The weights, w_i = 1 / (e_LUMO - e_i) and w_a = 1 / (e_a - e_HOMO), are about what an orbital has in a low
+excitation: without them most functions go to orbitals that hardly take part.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ MODEL_RANK = (0.06, 0.03)
 """Shares of the auxiliary functions that the model keeps for (ij|ab) and (ib|ja)."""
 _POWER_ITERATIONS = 3
 _COLUMNS = 2048
+_ROWS = 16  # occupied orbitals that are weighted at a time
+_LEAST_GAP = 0.05  # hartree; of the weights
 _FIRST_SHARE = 0.3  # of the time goes into the occupied orbitals, about
 _CHUNK_COPIES = 3  # of the virtual pairs of a chunk of fitting functions
 
@@ -54,7 +58,7 @@ def required_bytes(naux: int, nocc: int, nvir: int, share: float, kinds: int = 1
     """Peak memory of `exchange_tensors`, called for so many kinds of integrals, and of the tensors it returns."""
     rank = int(np.ceil(max(share, MODEL_RANK[0]) * naux))
     kept = 4 * (naux * nocc * nvir + rank * (nocc**2 + nvir**2 + nocc * nvir))
-    first = 4 * (naux + rank) * nocc * (nocc + nvir) + 3 * 8 * naux**2
+    first = 4 * (naux + rank) * nocc * (nocc + nvir) + 3 * 8 * naux**2 + 4 * naux * _ROWS * nvir
     second = kept + 4 * rank * nvir * (nvir + 1) // 2 + _CHUNK_COPIES * 4 * CHUNK * nvir**2
     return (kinds - 1) * kept + max(first, second)
 
@@ -63,12 +67,13 @@ def exchange_tensors(
     tensor: RITensor,
     occupied: Double,
     virtual: Double,
+    gaps: Double,
     *,
     share: float,
     memory_limit: float,
     progress: Callable[[float | None, str], None],
 ) -> ResponseTensors:
-    """Transform the AO tensor to the active orbitals, (nao, nocc) and (nao, nvir).
+    """Transform the AO tensor to the active orbitals, (nao, nocc) and (nao, nvir), of energies e_a - e_i = `gaps`.
 
     Raises
     ------
@@ -98,9 +103,10 @@ def exchange_tensors(
     direct_rank, crossed_rank = (math.ceil(x * naux) for x in MODEL_RANK)
     rank = math.ceil(share * naux)
     whole = share >= 1
-    rotation = _natural_functions(ia, crossed_rank if whole else max(rank, crossed_rank))
+    hole, particle = (1.0 / np.maximum(gaps.min(axis=axis), _LEAST_GAP) for axis in (1, 0))
+    rotation = _natural_functions(ia, hole, particle, crossed_rank if whole else max(rank, crossed_rank))
     crossed = (rotation @ ia.reshape(naux, -1)).reshape(-1, nocc, nvir)
-    rotation = _natural_functions(ij, direct_rank if whole else max(rank, direct_rank))
+    rotation = _natural_functions(ij, hole, hole, direct_rank if whole else max(rank, direct_rank))
     small_ij = (rotation @ ij.reshape(naux, -1)).reshape(-1, nocc, nocc)
     ab = np.empty((naux if whole else 0, nvir, nvir), dtype=np.float32)
     if not whole:
@@ -137,15 +143,19 @@ def coulomb_tensor(tensor: RITensor, occupied: Double, virtual: Double) -> Singl
     return ia
 
 
-def _natural_functions(b: Single, rank: int) -> Single:
-    """The leading eigenvectors, as rows, of the Gram matrix of B over its orbital pairs, by subspace iteration.
+def _natural_functions(b: Single, left: Double, right: Double, rank: int) -> Single:
+    """The leading eigenvectors, as rows, of the Gram matrix of B over weighted orbital pairs, by subspace iteration.
 
     The spectrum falls fast, so a few iterations on a somewhat larger random subspace suffice (Halko, Martinsson, Tropp,
     SIAM Rev. 53, 217 (2011), 10.1137/090771806).
     """
     naux = len(b)
-    flat = b.reshape(naux, -1)
-    gram = (flat @ flat.T).astype(np.float64)
+    weights = np.outer(left, right).astype(np.float32)
+    gram = np.zeros((naux, naux))
+    for start in range(0, len(left), _ROWS):
+        rows = slice(start, start + _ROWS)
+        part = (b[:, rows] * weights[rows]).reshape(naux, -1)
+        gram += part @ part.T
     width = min(naux, rank + max(20, rank // 8))
     basis = np.random.default_rng(0).normal(size=(naux, width))
     for _ in range(_POWER_ITERATIONS):
