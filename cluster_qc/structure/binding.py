@@ -66,7 +66,7 @@ def bind(smiles: str, site: Site) -> BoundLigand:
         acidic = _acidic(molecule, match[:ndonor], protons) if protons >= 0 else None
         if acidic is not None:
             usable[match] = acidic
-    pattern = "-".join(site.molecule.GetAtomWithIdx(i).GetSymbol() for i in _reading_order(site, old))
+    pattern = _pattern(site, old)
     if not usable:
         raise _no_site(smiles, molecule, site, pattern, surplus, wanted, marked=bool(mapped))
     scores = {match: _strangeness(molecule, match, site, old, usable[match]) for match in usable}
@@ -149,10 +149,10 @@ def _no_site(
     why = f"the new donors go where the old ones are, and each old ligand has charge {_signed(wanted)} there"
     fix = f"take a ligand that binds so, or mark the atoms that bind: {_marks(site)}"
     if {atom.GetSymbol() for atom in molecule.GetAtoms()} >= set(site.donor_symbols):
-        why += (
-            "; sulfur in a chain or ring and nitrogen with three substituents bind only where they are marked"
-        )
-        fix = f"draw the free ligand with its acidic hydrogens (S=C-N-H), or mark the atoms that bind: {_marks(site)}"
+        if not {"N", "S"}.isdisjoint(site.donor_symbols):
+            why += "; S of a chain or ring and N with three substituents bind only where they are marked"
+        acid = "draw the free ligand with its acidic hydrogens (S=C-N-H), or " if wanted < 0 else ""
+        fix = f"{acid}mark the atoms that bind: {_marks(site)}"
     return InputError(
         what + (f" that can lose {protons} of its protons" if protons else ""), why=why, fix=fix
     )
@@ -169,11 +169,14 @@ def _local_charge(molecule: Chem.Mol, frame: Sequence[int]) -> int:
     return sum(molecule.GetAtomWithIdx(i).GetFormalCharge() for i in near)
 
 
-def _reading_order(site: Site, frame: Sequence[int]) -> Sequence[int]:
-    """The frame as a chain where it is one, for messages."""
-    if len(site.donors) == 2 and len(frame) > 2:
-        return [frame[0], *frame[2:], frame[1]]
-    return frame
+def _pattern(site: Site, frame: Sequence[int]) -> str:
+    """The frame for messages: a chain such as N-C-S where it is one, a single donor as P(C)(C)(C)."""
+    symbols = [site.molecule.GetAtomWithIdx(i).GetSymbol() for i in frame]
+    if len(site.donors) == 1:
+        return symbols[0] + "".join(f"({symbol})" for symbol in symbols[1:])
+    if len(site.donors) == 2:
+        return "-".join([symbols[0], *symbols[2:], symbols[1]])
+    return "-".join(symbols)
 
 
 def _matches(molecule: Chem.Mol, site: Site, old: Sequence[int]) -> list[tuple[int, ...]]:

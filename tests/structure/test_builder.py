@@ -189,6 +189,21 @@ def test_a_single_donor_points_its_lone_pair_at_the_metal(gold_chloride):
             assert 105 < angle < 130
 
 
+def test_a_carbene_takes_the_place_of_a_carbene():
+    """1,3-dimethylimidazol-2-ylidene on gold, drawn as the carbene or as its zwitterion; another ring is told."""
+    symbols = ("Au", "C", "N", "N", "C", "C", "H", "H", "H", "H", "Cl")
+    xyz = [[0, 0, 0], [0, 0, 2], [1.07, 0, 2.85], [-1.07, 0, 2.85], [0.68, 0, 4.17], [-0.68, 0, 4.17],
+           [2, 0, 2.5], [-2, 0, 2.5], [1.38, 0, 5], [-1.38, 0, 5], [0, 0, -2.28]]  # fmt: skip
+    core = Cluster("carbene", symbols, np.array(xyz) * angstrom)
+    (start,) = start_geometries(core, "[C]1N(C)C=CN1C", limit=1)
+    assert (start.cluster.formula, start.cluster.charge) == ("C5H8AuClN2", 0)
+    site = find_sites(core)[0][0]
+    assert bind("C[n+]1ccn(C)[c-]1", site).charge == 0
+    with pytest.raises(InputError, match=r"C3H4N2 \(C on Au\): it has no C\(N\)\(N\) group") as refusal:
+        bind("CP(C)C", site)
+    assert "acidic" not in refusal.value.fix
+
+
 def test_neutral_bridges_keep_the_charge_of_the_core(gold_diphosphine):
     cluster = start_geometries(gold_diphosphine, "CP(C)CP(C)C", limit=1)[0].cluster
     assert (cluster.formula, cluster.charge) == ("C10H28Au2P4", 2)
