@@ -301,6 +301,15 @@ def test_charts_show_the_numbers_of_the_files(opened, folder):
     assert "HOMO" in browser.find_element("id", "chart-levels").text
 
 
+def test_noise_of_an_achiral_molecule_is_a_line(opened, folder):
+    noise = "".join(f"{2 + 0.1 * i:.1f},{1e-6 * (-1) ** i}\n" for i in range(30))
+    (folder / "noise.csv").write_text("energy_ev,delta_epsilon_lmolcm\n" + noise)
+    write_page({}, folder / "achiral.html", curves={"cd": folder / "noise.csv"})
+    browser = opened("achiral.html")
+    shown = browser.execute_script("return document.getElementById('chart-cd').layout.yaxis.range")
+    assert shown == [-0.01, 0.01]
+
+
 def test_every_cycle_is_drawn_and_listed(opened):
     browser = opened("page.html")
     drawn = "return document.getElementById(arguments[0]).data.map(t => t.y)"
