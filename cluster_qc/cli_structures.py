@@ -26,6 +26,14 @@ def structure(
     ] = None,
     disorder: Disorder = None,
     block: Block = None,
+    long_bonds: Annotated[
+        bool | None,
+        typer.Option(
+            "--long-bonds/--no-long-bonds",
+            help="Whether bonds of metals up to 0.15 angstrom longer than usual hold a molecule together. "
+            "Default: where the CIF names such a molecule, or none.",
+        ),
+    ] = None,
     normalise_hydrogens: Annotated[
         bool, typer.Option("--normalise-hydrogens", help="Set C-H, N-H and O-H to neutron lengths.")
     ] = False,
@@ -38,7 +46,11 @@ def structure(
         if output is not None:
             check_copy(file, output)
         cluster, report = inspect_structure(
-            file, disorder or "major", block=block, normalise_hydrogens=normalise_hydrogens
+            file,
+            disorder or "major",
+            block=block,
+            long_bonds=long_bonds,
+            normalise_hydrogens=normalise_hydrogens,
         )
         if output is not None:
             from cluster_qc.workflow.run import write_structure

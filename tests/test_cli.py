@@ -222,6 +222,8 @@ def test_structure_of_one_block_in_words(folder):
     assert "neutron lengths" in text
     assert (folder / "two.xyz").read_text().startswith("11\n")
     cli("structure", "water.xyz", "--block", "two", cwd=folder, check=2)
+    cli("structure", "water.xyz", "--no-long-bonds", cwd=folder, check=2)
+    cli("structure", "my two crystals.cif", "--block", "two", "--no-long-bonds", cwd=folder, check=0)
 
 
 # --- a finished run -----------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ def inspect_cif(
     *,
     disorder: DisorderChoice = "major",
     block: str | None = None,
+    long_bonds: bool | None = None,
     charge: int | None = None,
     multiplicity: int | None = None,
     normalise_hydrogens: bool = False,
@@ -70,6 +71,9 @@ def inspect_cif(
         Which alternative of disordered groups is kept: "major", "A" (first), "B" (second), or "error" to refuse them.
     block
         Data block, needed if the file holds several structures.
+    long_bonds
+        Whether bonds of metals up to 0.15 angstrom longer than usual hold a molecule together, as on the long axis of
+        copper(II); by default where the moieties name such a molecule, or the file names none.
     charge
         Total charge of the cluster; by default from the formula of the moieties, the other ions of the crystal, or the
         usual charges of metals and ligands, in this order, with a warning where it had to be guessed.
@@ -96,7 +100,7 @@ def inspect_cif(
     molecules = assemble(cell)
     warnings += overlap_warnings(crystal, cell, molecules, sites, resolved.clashes)
     chosen = _pick(crystal, molecules, warnings)
-    molecules, chosen = _with_long_bonds(crystal, cell, molecules, chosen, warnings)
+    molecules, chosen = _with_long_bonds(crystal, cell, molecules, chosen, warnings, long_bonds)
     molecules = _without_stray_hydrogens(molecules, warnings)
     refuse_tie(crystal, cell, chosen, resolved.tied)
     refuse_guess(crystal, cell, chosen, sites, resolved.guessed)
@@ -161,6 +165,7 @@ def read_cif(
     *,
     disorder: DisorderChoice = "major",
     block: str | None = None,
+    long_bonds: bool | None = None,
     charge: int | None = None,
     multiplicity: int | None = None,
     normalise_hydrogens: bool = False,
@@ -179,6 +184,7 @@ def read_cif(
         path,
         disorder=disorder,
         block=block,
+        long_bonds=long_bonds,
         charge=charge,
         multiplicity=multiplicity,
         normalise_hydrogens=normalise_hydrogens,
@@ -220,10 +226,11 @@ def _pick(crystal: Crystal, molecules: Sequence[Molecule], warnings: list[str]) 
             fix="take the complete CIF, or correct _atom_site_type_symbol or _chemical_formula_sum",
         )
     if not best.nmetal:
+        dropped = [text for text in crystal.warnings if text.startswith("dropped")]
         raise StructureError(
             f"{crystal.path} holds no molecule with a metal; the largest is {best.formula}",
             kind="no-metal",
-            why="this reader looks for metal clusters",
+            why="; ".join(["this reader looks for metal clusters", *dropped]),
             fix="convert the file to XYZ and read that, if the organic molecule is meant",
         )
     return best
@@ -239,12 +246,14 @@ def _without_stray_hydrogens(molecules: Sequence[Molecule], warnings: list[str])
     return kept
 
 
-def _polymer(what: str) -> StructureError:
+def _polymer(
+    what: str, fix: str = "use a periodic program, or cut a model by hand and give it as an XYZ file"
+) -> StructureError:
     return StructureError(
         what,
         kind="polymer",
         why="an extended solid holds no finite molecule, and cutting it would invent one",
-        fix="use a periodic program, or cut a model by hand and give it as an XYZ file",
+        fix=fix,
     )
 
 
@@ -254,15 +263,17 @@ def _with_long_bonds(
     molecules: list[Molecule],
     chosen: Molecule,
     warnings: list[str],
+    wanted: bool | None,
 ) -> tuple[list[Molecule], Molecule]:
-    """The molecules with long bonds of the metals, if the file names such a molecule or no molecules at all."""
-    if matching_moiety(crystal.moiety, chosen.symbols) is not None:
+    """The molecules with long bonds of the metals, if wanted, or the file names such a molecule or none at all."""
+    if wanted is False or (wanted is None and matching_moiety(crystal.moiety, chosen.symbols) is not None):
         return molecules, chosen
     joined = assemble(cell, secondary=True)
     whole = next(molecule for molecule in joined if chosen.atoms[0] in molecule.atoms)
     if len(whole.symbols) == len(chosen.symbols) and not whole.infinite:
         return molecules, chosen
-    if parse_moieties(crystal.moiety) and matching_moiety(crystal.moiety, whole.symbols) is None:
+    named = parse_moieties(crystal.moiety)
+    if wanted is None and named and matching_moiety(crystal.moiety, whole.symbols) is None:
         return molecules, chosen
     parts = [part for part in molecules if part.nmetal and set(part.atoms) <= set(whole.atoms)]
     long = [
@@ -274,8 +285,14 @@ def _with_long_bonds(
     distance, pair = min(long)
     told = f"{pair} of {distance:.2f} angstrom"
     if whole.infinite:
-        raise _polymer(f"{crystal.path}: bonds such as {told} join {chosen.formula} to a chain or net")
-    warnings.append(f"bonds such as {told} were counted: without them the molecule would be {chosen.formula}")
+        raise _polymer(
+            f"{crystal.path}: bonds such as {told} join {chosen.formula} to a chain or net",
+            fix="use a periodic program, or leave these bonds out: structure --no-long-bonds -o FILE.xyz",
+        )
+    warnings.append(
+        f"bonds such as {told} were counted: without them the molecule would be {chosen.formula} "
+        "(structure --no-long-bonds leaves them out)"
+    )
     return joined, _pick(crystal, joined, [])
 
 

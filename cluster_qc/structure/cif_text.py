@@ -125,6 +125,8 @@ def read_blocks(path: Path) -> tuple[list[DataBlock], list[str]]:
         message = str(error).removeprefix("string:")
         found = re.match(r"(\d+):\d+\(\d+\):?\s*", message)
         line = int(found.group(1)) if found else None
+        if line and "Wrong number of values in loop" in message:
+            line = _odd_row(text, line)
         newer = text.startswith("#\\#CIF_2")
         raise StructureError(
             f"{path}{f':{line}' if line else ''}: not a valid CIF: {message[found.end() :] if found else message}"
@@ -137,6 +139,21 @@ def read_blocks(path: Path) -> tuple[list[DataBlock], list[str]]:
             line=line,
         ) from None
     return [DataBlock(path, text, block) for block in document], notes
+
+
+def _odd_row(text: str, loop: int) -> int:
+    """Line of the first row that has not as many values as its loop has tags, if rows are written one a line."""
+    tags = 0
+    for number, line in enumerate(text.split("\n")[loop:], start=loop + 1):
+        values = re.findall(r"'.*?'(?=\s|$)|\".*?\"(?=\s|$)|[^\s#]\S*", line)
+        if values and values[0].startswith("_") and values[0] != "_":
+            tags += 1
+        elif values and not line.startswith(";") and not values[0].startswith(("loop_", "data_")):
+            if len(values) != tags:
+                return number
+        elif values:
+            break
+    return loop
 
 
 def check_tags(data: DataBlock) -> list[str]:

@@ -38,6 +38,12 @@ class MetalContact:
     """Inside the cluster, or to a neighbouring molecule or ion."""
 
 
+_NEAR_METAL = 0.15
+"""The same for two metals of a kind that is bonded within the molecule. Between Cu, Ag and Au such distances are
+metallophilic contacts, common between molecules."""
+_COINAGE = frozenset({"Cu", "Ag", "Au"})
+
+
 def vdw_sum(first: str, second: str) -> float:
     """Sum of two van der Waals radii in angstrom, nan where Bondi gives none."""
     if first not in _BONDI or second not in _BONDI:
@@ -46,13 +52,17 @@ def vdw_sum(first: str, second: str) -> float:
 
 
 def nearly_bonded(cell: CellAtoms, molecule: Molecule) -> list[tuple[str, float]]:
-    """Metal-donor contacts to neighbours hardly longer than a bond, shortest first: (pair, distance in angstrom)."""
+    """Contacts of metals to neighbours hardly longer than a bond, shortest first: (pair, distance in angstrom)."""
     metals = [i for i, symbol in enumerate(molecule.symbols) if is_cluster_metal(symbol)]
     limits = {
         (m, d): longest_bond(m, d) + _SECONDARY
         for m in {molecule.symbols[i] for i in metals}
         for d in _DONORS
     }
+    for i, j in bonded_pairs(molecule.symbols, molecule.positions):
+        pair = (molecule.symbols[i], molecule.symbols[j])
+        if all(map(is_cluster_metal, pair)) and not _COINAGE.issuperset(pair):
+            limits[pair] = limits[pair[::-1]] = longest_bond(*pair) + _NEAR_METAL
     atoms, points = images_near(cell, molecule.positions[metals], max(limits.values()))
     outside = cKDTree(molecule.positions).query(points, distance_upper_bound=0.01)[0] > 0.01
     found = []

@@ -146,6 +146,7 @@ def _cell(data: DataBlock) -> gemmi.UnitCell:
     if not cell.is_crystal() or not cell.volume > 0.05 * a * b * c:
         raise data.error(
             "the cell parameters describe no cell",
+            why="without the unit cell fractional coordinates are no positions",
             fix="check lengths and angles",
             line=data.line("_cell_angle_alpha"),
         )

@@ -46,11 +46,12 @@ class DisorderGroup:
     atoms: int
     """Sites in the asymmetric unit."""
     kept: bool
-    """For negative groups and atoms outside any: True, a part of their symmetry copies or alternatives stays."""
+    """For lone negative groups and atoms outside any: True, a part of their symmetry copies or alternatives stays."""
     labels: tuple[str, ...] = ()
     """Labels of its sites."""
     place: int | None = None
-    """Number of the place, from 1, whose alternatives exclude each other; None as for `group`, and negative groups."""
+    """Number of the place, from 1, whose alternatives exclude each other; None as for `group`, and for a negative
+    group without another beside it, whose symmetry copies exclude each other."""
 
 
 def check_choice(choice: str) -> None:
@@ -73,7 +74,7 @@ def choose_groups(
         The data block.
     choice
         "major": of each place the group of highest mean occupancy, the lowest number if equal; "A" or "B": of each
-        place the first or second group by number (1 and 2 in most files); "error": refuse any disorder.
+        place the first or second group by number (1 and 2 in most files, or -1 and -2); "error": refuse any disorder.
 
     Returns
     -------
@@ -98,11 +99,12 @@ def choose_groups(
         labels = tuple(sites[i].label for i in members)
         groups.append(DisorderGroup(assembly, group, mean, len(members), kept, labels, place))
 
-    for number, place in enumerate(_places(crystal), start=1):
+    places = _places(crystal)
+    for number, place in enumerate(places, start=1):
         by_group = _by_group(sites, place)
-        ranked = sorted(by_group)
+        ranked = sorted(by_group, key=abs)
         means = {group: _mean([sites[i].occupancy for i in by_group[group]]) or 0.0 for group in ranked}
-        taken = max(ranked, key=lambda group: (means[group], -group))
+        taken = max(ranked, key=lambda group: (means[group], -abs(group)))
         if choice in ("A", "B") and len(ranked) > 1:
             taken = ranked[0 if choice == "A" else 1]
         copies = {group: min(multiplicity(crystal, sites[i]) for i in by_group[group]) for group in ranked}
@@ -121,7 +123,9 @@ def choose_groups(
                 f"the disorder groups of {sites[place[0]].label} differ in composition ({told}): group {taken} was "
                 f"taken (disorder {choice}), the crystal is a mixture"
             )
-    for group, members in _by_group(sites, [i for i, site in enumerate(sites) if site.group < 0]).items():
+    placed = {i for place in places for i in place}
+    negative = [i for i, site in enumerate(sites) if site.group < 0 and i not in placed]
+    for group, members in _by_group(sites, negative).items():
         for assembly in sorted({sites[i].assembly for i in members}):
             add(group, [i for i in members if sites[i].assembly == assembly], True)
     loose = [i for i, site in enumerate(sites) if site.group == 0 and _occupancy(site) < FULL]
@@ -161,16 +165,21 @@ def _composition(sites: Sequence[Site], members: Iterable[int]) -> str:
 
 
 def _places(crystal: Crystal) -> list[list[int]]:
-    """Sites with positive groups, split by assembly and then into sets that lie close together."""
+    """Sites with groups, split by assembly and then into sets that lie close together.
+
+    Of negative groups, those places where there are several of them to choose from.
+    """
     sites = crystal.sites
-    by_assembly: dict[str, list[int]] = defaultdict(list)
+    by_assembly: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for index, site in enumerate(sites):
-        if site.group > 0:
-            by_assembly[site.assembly].append(index)
+        if site.group:
+            by_assembly[site.assembly, site.group < 0].append(index)
     places: list[list[int]] = []
-    for members in by_assembly.values():
+    for (_, negative), members in by_assembly.items():
         for place in _linked(crystal, members, _PLACE):
             by_group = _by_group(sites, place)
+            if negative and len(by_group) < 2:
+                continue
             total = sum(_mean([sites[i].occupancy for i in part]) or 0.0 for part in by_group.values())
             # Numbers may run on (1 and 2 here, 3 and 4 beside it): more than one atom's worth is more than one place.
             running = total > 1.05 and len(by_group) > 2

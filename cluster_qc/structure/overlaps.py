@@ -28,6 +28,8 @@ _CLEARLY = 0.05
 _PIECE = 3.0
 """Sites of one negative group closer than this (angstrom) are of one ion or molecule."""
 _LARGEST_SEARCH = 16
+_XH = 1.3
+"""Angstrom; no bond of a hydrogen to C, N or O is longer."""
 _TERMINAL = frozenset({"H", "F", "Cl", "Br", "I", "O"})
 _RARE_PAIRS = frozenset({"Cl", "Br"})
 """Two partly occupied atoms of these at a bond's length are places of one disordered halide, not Cl2 or Br2."""
@@ -233,7 +235,18 @@ def _partial_atoms(cell: CellAtoms) -> tuple[CellAtoms, int, frozenset[tuple[int
             chosen = _best_subset(cell, part, clash)
         weights[chosen] = min(1.0, float(weights[part].sum()) / len(chosen))
         dropped.update(i for i in part if i not in chosen)
+    dropped |= _orphans(cell, dropped)
     return _without(cell, dropped, weights), len(dropped), frozenset(guessed)
+
+
+def _orphans(cell: CellAtoms, dropped: set[int]) -> set[int]:
+    """Partly occupied hydrogens whose own atom, the nearest, is left out."""
+    own: dict[int, tuple[float, int]] = {}
+    for i, j, distance in close_pairs(cell, _XH) if dropped else []:
+        for hydrogen, atom in ((i, j), (j, i)):
+            if cell.symbols[hydrogen] == "H" != cell.symbols[atom] and cell.occupancy[hydrogen] < FULL:
+                own[hydrogen] = min((distance, atom), own.get(hydrogen, (distance, atom)))
+    return {hydrogen for hydrogen, (_, atom) in own.items() if atom in dropped}
 
 
 def _share_a_parent(cell: CellAtoms, restless: set[int]) -> list[tuple[int, int]]:

@@ -178,6 +178,7 @@ def _coordinate(data: DataBlock, row: int, label: str, axis: str, text: str) -> 
     raise data.error(
         f"{tag} of {label} is {text or 'missing'!r}, "
         + ("far outside the cell" if math.isfinite(number) else "not a number"),
+        why="the atom has no place without it",
         fix="repair that line, or export the CIF again",
         line=data.line(tag, row),
     )

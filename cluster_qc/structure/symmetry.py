@@ -107,6 +107,7 @@ def _operator(data: DataBlock, tag: str, row: int, text: str) -> gemmi.Op:
         pass
     raise data.error(
         f"{text!r} in {tag} is not a symmetry operator",
+        why="molecules are completed with every operator of the list",
         fix="write it like -x,y+1/2,-z",
         line=data.line(tag, row),
     )

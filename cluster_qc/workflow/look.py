@@ -26,7 +26,12 @@ _Result = TypeVar("_Result", GroundState, ExcitedStates)
 
 
 def inspect_structure(
-    path: Path, disorder: str = "major", *, block: str | None = None, normalise_hydrogens: bool = False
+    path: Path,
+    disorder: str = "major",
+    *,
+    block: str | None = None,
+    long_bonds: bool | None = None,
+    normalise_hydrogens: bool = False,
 ) -> tuple[Cluster, dict[str, Any]]:
     """The cluster of a CIF or XYZ file and the report about it, as JSON values; the options are for a CIF."""
     need_structure(path)
@@ -34,14 +39,25 @@ def inspect_structure(
         from cluster_qc.structure.cif import inspect_cif
 
         choice: Any = disorder
-        report = inspect_cif(path, disorder=choice, block=block, normalise_hydrogens=normalise_hydrogens)
+        report = inspect_cif(
+            path,
+            disorder=choice,
+            block=block,
+            long_bonds=long_bonds,
+            normalise_hydrogens=normalise_hydrogens,
+        )
         return report.cluster, report.as_json()
     from cluster_qc.structure.chirality import core_handedness, stereocentres
     from cluster_qc.structure.crystal_report import cluster_json, stereocentre_json
     from cluster_qc.structure.xyz import label_warnings, read_xyz, stated_charge
 
-    if block is not None or normalise_hydrogens or disorder not in ("major", "error"):
-        raise InputError(f"{path}: --block, --disorder and --normalise-hydrogens are for a CIF")
+    if (
+        block is not None
+        or long_bonds is not None
+        or normalise_hydrogens
+        or disorder not in ("major", "error")
+    ):
+        raise InputError(f"{path}: --block, --disorder, --long-bonds and --normalise-hydrogens are for a CIF")
     cluster = read_xyz(path)
     centres, no_labels = stereocentres(cluster)
     warnings = label_warnings(path)

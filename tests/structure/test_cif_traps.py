@@ -69,6 +69,30 @@ def test_a_general_site_beside_an_axis_counts_twice_and_one_on_it_once(save, sha
     assert report.others == (("Cl", 3),)
 
 
+@pytest.mark.parametrize(("choice", "formula"), [("major", "AuBrP"), ("A", "AuBrP"), ("B", "AuClP")])
+@pytest.mark.parametrize("groups", [(1, 2), (-1, -2), (-3, -4)])
+def test_alternatives_with_negative_numbers_are_chosen_like_others(save, groups, choice, formula):
+    rows = ["Au1 0.2 0.2 0.2 1 . .", "P1 0.39 0.2 0.2 1 . ."]
+    rows += [f"Br1 0.01 0.15 0.2 0.6 A {groups[0]}", f"Cl1 0.02 0.27 0.2 0.4 A {groups[1]}"]
+    columns = "label fract_x fract_y fract_z occupancy disorder_assembly disorder_group"
+    report = inspect_cif(save(rows, columns=columns), disorder=choice)
+    assert report.cluster.formula == formula
+    assert [(group.group, group.kept) for group in report.groups] == [
+        (groups[0], formula == "AuBrP"),
+        (groups[1], formula == "AuClP"),
+    ]
+
+
+def test_a_hydrogen_of_an_alternative_left_out_goes_with_it(save):
+    def place(x: float, y: float, share: float) -> str:
+        return f"{x / 12:.4f} {y / 12:.4f} 0.6 {share} ."
+
+    solvent = [f"C1 {place(7, 7, 0.7)}", f"H1 {place(6, 7, 0.7)}"]
+    solvent += [f"C2 {place(7.6, 7, 0.3)}", f"H2 {place(7.6, 7.95, 0.3)}"]  # 1.12 angstrom from C1 too
+    report = inspect_cif(save(["Au1 0.2 0.2 0.2 1 .", "Cl1 0.39 0.2 0.2 1 .", *solvent]))
+    assert report.others == (("CH", 1),)
+
+
 # --- sites shared in equal parts ----------------------------------------------------------------------------
 
 
@@ -85,6 +109,21 @@ def test_a_solid_with_a_shared_site_is_refused_as_a_solid(save):
     with pytest.raises(StructureError) as caught:
         inspect_cif(save(rows, group="F m -3 m", cell=(5.4, 5.4, 5.4, 90, 90, 90)))
     assert caught.value.kind == "polymer"
+
+
+@pytest.mark.parametrize(("pair", "told"), [("Tl Au", True), ("Ag Au", False)])
+def test_metals_hardly_further_from_the_next_molecule_than_a_bond_are_told(save, pair, told):
+    first, second = pair.split()
+    a = 6.18 if told else 6.14  # bonds of 3.03 and 2.99, contacts of 3.15 angstrom to the next cell
+    rows = [
+        f"{first}1 0 0 0 1 .",
+        f"{second}1 {1 - 3.15 / a:.5f} 0 0 1 .",
+        f"C1 {1 - 3.15 / a:.5f} 0.17 0 1 .",
+    ]
+    warnings = inspect_cif(save(rows, cell=(a, 12, 12, 90, 90, 90))).warnings
+    assert (
+        any("3.15 angstrom to a neighbour is hardly longer than a bond" in text for text in warnings) == told
+    )
 
 
 # --- operators ----------------------------------------------------------------------------------------------
@@ -118,6 +157,24 @@ def test_operators_of_other_groups_are_refused_by_their_name(save, loop, told):
     with pytest.raises(StructureError, match=told) as caught:
         inspect_cif(path)
     assert caught.value.kind == "symmetry"
+
+
+# --- messages ---------------------------------------------------------------------------------------------
+
+
+def test_the_row_with_a_lost_value_is_named(save):
+    path = save(["Au1 0.1 0.1 0.1 1 .", "Cl1 0.28 0.1 1 .", "Cl2 -0.08 0.1 0.1 1 ."])
+    wanted = path.read_text().splitlines().index("Cl1 0.28 0.1 1 .") + 1
+    with pytest.raises(StructureError, match="Wrong number of values") as caught:
+        inspect_cif(path)
+    assert caught.value.line == wanted
+    assert f":{wanted}:" in caught.value.what
+
+
+def test_unknown_elements_are_named_where_no_metal_is_left(save):
+    with pytest.raises(StructureError) as caught:
+        inspect_cif(save(["Zz1 0.1 0.1 0.1 1 .", "Cl1 0.28 0.1 0.1 1 ."]))
+    assert "Zz1" in caught.value.why
 
 
 # --- atoms and formulae -------------------------------------------------------------------------------------

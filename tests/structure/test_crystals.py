@@ -351,6 +351,15 @@ def test_a_long_bond_joins_the_molecule_that_the_file_names(save, moiety, formul
     assert any("Cu...Cl" in told and "2.80" in told for told in report.warnings)
 
 
+def test_long_bonds_are_counted_or_not_as_the_user_says(save):
+    lines = rows(HALF_DIMER, P1, (0.5, 0.5, 0.5))
+    monomer = save(text(lines, P1, "P -1", "_chemical_formula_moiety 'C Cl2 Cu O'"))
+    assert read_cif(monomer, long_bonds=True).formula == "C2Cl4Cu2O2"
+    unnamed = save(text(lines, P1, "P -1"))
+    assert read_cif(unnamed, long_bonds=False).formula == "CCl2CuO"
+    assert any("--no-long-bonds" in told for told in inspect_cif(unnamed).warnings)
+
+
 def test_a_long_bond_from_the_metal_of_a_smaller_molecule_counts_too(save):
     gold: Atoms = [("Au", (0, 0, 0)), ("Au", (2.7, 0, 0)), ("Cl", (-2.28, 0, 0)), ("Br", (5.1, 0, 0))]
     zinc: Atoms = [
