@@ -142,15 +142,16 @@ def read_blocks(path: Path) -> tuple[list[DataBlock], list[str]]:
 
 
 def _odd_row(text: str, loop: int) -> int:
-    """Line of the first row that has not as many values as its loop has tags, if rows are written one a line."""
-    tags = 0
+    """Line of the first row that has not as many values as its loop has tags, if the rows before it have one a line."""
+    tags = rows = 0
     for number, line in enumerate(text.split("\n")[loop:], start=loop + 1):
         values = re.findall(r"'.*?'(?=\s|$)|\".*?\"(?=\s|$)|[^\s#]\S*", line)
         if values and values[0].startswith("_") and values[0] != "_":
             tags += 1
         elif values and not line.startswith(";") and not values[0].startswith(("loop_", "data_")):
             if len(values) != tags:
-                return number
+                return number if rows else loop
+            rows += 1
         elif values:
             break
     return loop
