@@ -70,6 +70,10 @@ class _Placed:
         return [atom.GetSymbol() for atom in self.ligand.molecule.GetAtoms()]
 
 
+class NoRoomError(InputError):
+    """The ligands overlap on this core whatever their conformers."""
+
+
 def start_geometries(
     core: Cluster,
     ligands: str | Sequence[str | None],
@@ -96,7 +100,8 @@ def start_geometries(
         SMILES of the free ligand (CXSMILES for a chiral axis), one enantiomer; or one entry for each ligand of the
         core in their order, None to keep the old one.
     handedness
-        "same": the core as it is; "other": its mirror image under the same ligands; "both".
+        "same": the core as it is; "other": its mirror image under the same ligands; "both", of which one where the
+        ligands overlap is left out, which `Cluster.source` of the others says.
     limit
         Start geometries for each handedness.
     name
@@ -118,7 +123,18 @@ def start_geometries(
     images = {"same": [core], "other": [core.mirrored()], "both": [core, core.mirrored()]}.get(handedness)
     if images is None:
         raise InputError(f"handedness is {handedness!r}", fix="choose 'same', 'other' or 'both'")
-    return [start for image in images for start in _starts(image, ligands, limit, name)]
+    found: list[Start] = []
+    crowded: NoRoomError | None = None
+    for image, which in zip(images, ("core as given", "mirror image of the core"), strict=False):
+        try:
+            found += _starts(image, ligands, limit, name)
+        except NoRoomError as error:
+            crowded, note = error, f"; none on the {which}, where they overlap"
+    if crowded is None:
+        return found
+    if not found:
+        raise crowded
+    return [replace(s, cluster=replace(s.cluster, source=s.cluster.source + note)) for s in found]
 
 
 def _starts(core: Cluster, ligands: str | Sequence[str | None], limit: int, name: str | None) -> list[Start]:
@@ -203,7 +219,7 @@ def _fitted(
         if start is not None:
             found.append(start)
     if not found:
-        raise InputError(
+        raise NoRoomError(
             f"the ligands {', '.join(sorted({ligand.smiles for ligand in bound}))} do not fit on {core.name}: in every "
             "conformer tried two of them overlap, or another atom than the donors comes within bonding distance of a "
             "metal",

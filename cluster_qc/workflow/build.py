@@ -354,6 +354,7 @@ def _write(
                 "largest_force_ev_angstrom": None if c.largest_force is None else c.largest_force / _FORCE,
                 "converged": c.converged,
                 "imaginary_modes": c.imaginary_modes,
+                "source": c.cluster.source,
                 "mean_distance_angstrom": mean_distances(c.cluster),
             }
         )

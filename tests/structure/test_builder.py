@@ -97,6 +97,19 @@ def test_both_hands_of_the_core_with_one_hand_of_the_ligand(core, smiles, label)
     assert all(cip_labels(start.cluster) == [label] * 4 for start in starts)
 
 
+def test_a_hand_of_the_core_without_room_is_left_out_and_told(target):
+    """tert-Butyl groups next to the nitrogens meet on the mirror image of the core."""
+    smiles = "S=C1N[C@H](C(C)(C)C)CS1"
+    same = start_geometries(target, smiles, limit=1)
+    with pytest.raises(InputError, match="do not fit"):
+        start_geometries(target, smiles, handedness="other", limit=1)
+    (both,) = start_geometries(target, smiles, handedness="both", limit=1)
+    assert (
+        both.cluster.source
+        == f"{same[0].cluster.source}; none on the mirror image of the core, where they overlap"
+    )
+
+
 def test_other_is_the_mirror_image_of_the_core(core):
     (start,) = start_geometries(core, "S=CN", handedness="other", limit=1)
     np.testing.assert_allclose(metals(start.cluster), metals(core.mirrored()), atol=1e-10)
