@@ -70,7 +70,7 @@ def calculation_name(method: DFTMethod, *, tuned: bool = False) -> str:
     if method.omega is not None:
         omega = f", {'tuned ' if tuned else ''}omega {method.omega:g}"
     place = "vacuum" if method.permittivity is None else f"permittivity {method.permittivity:g}"
-    return f"{method.functional}/{method.basis}{omega}, {place}"
+    return f"{method.level}{omega}, {place}"
 
 
 def level_rows(

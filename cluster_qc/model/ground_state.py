@@ -68,8 +68,7 @@ class GroundState:
 
     def __repr__(self) -> str:
         state = "" if self.converged else ", not converged"
-        method = f"{self.method.functional}/{self.method.basis}"
-        return f"<ground state of {self.cluster.name}, {method}, {self.energy:.6f} hartree{state}>"
+        return f"<ground state of {self.cluster.name}, {self.method.level}, {self.energy:.6f} hartree{state}>"
 
     @property
     def restricted(self) -> bool:

@@ -88,6 +88,11 @@ class DFTMethod:
             raise InputError(f"conv_tol is {self.conv_tol}; it is an energy in hartree below 1e-3")
         _whole(self, "max_cycle", 1)
 
+    @property
+    def level(self) -> str:
+        """Functional and basis set as one writes them, "pbe0/def2-svp"; of a basis set that is a file, its name."""
+        return f"{self.functional}/{self.basis.rpartition('/')[2]}"
+
 
 @dataclass(frozen=True)
 class TDDFTMethod:

@@ -44,7 +44,7 @@ def text_report(summary: Mapping[str, Any]) -> str:
         ]
     method = section(summary, "method")
     if method:
-        told = [f"{plain(method.get('functional'))}/{plain(method.get('basis'))}"]
+        told = [f"{plain(method.get('functional'))}/{plain(method.get('basis')).rpartition('/')[2]}"]
         told += [f"{basis} on {element}" for element, basis in section(method, "basis_overrides").items()]
         told += [f"dispersion {method['dispersion']}"] if method.get("dispersion") else []
         told += [f"omega {number(omega, 4)}"] if (omega := method.get("omega")) is not None else []

@@ -229,12 +229,12 @@ def with_own_files(method: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def own_file(name: str, folder: Path) -> str:
     """The absolute path of a basis set that is a file of the user, relative to `folder`; a name as it is.
 
-    A file is named with its folder, as PySCF has it. Absolute, because the orbitals of a result may be evaluated from
+    A file is named with its folder, as PySCF has it. Absolute, because a result may be looked at, and a run go on, from
     another folder.
     """
     if os.sep not in name or "\n" in name:  # a whole basis set may be given as text
         return name
-    return str((folder / Path(name).expanduser()).absolute())
+    return str((folder / Path(name).expanduser()).resolve())
 
 
 def _updated(section: _Section, **options: Any) -> _Section:

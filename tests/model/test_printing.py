@@ -54,6 +54,7 @@ CD = Spectrum("cd", ENERGIES, 0 * ENERGIES, [0.1], [0.2], "gaussian", 0.3 * elec
         (GROUND.cluster, "<auh: AuH, 2 atoms, charge 0, multiplicity 1>"),
         (GROUND, "<ground state of auh, pbe0/def2-svp, -1.000000 hartree>"),
         (dataclasses.replace(GROUND, converged=False), ", not converged>"),
+        (dataclasses.replace(GROUND, method=DFTMethod("hf", "/a/long/way/to/own.nw")), "hf/own.nw, -1.0"),
         (STATES, "<1 triplets of <ground state of auh"),
         (STATES[0], "<T1 of auh, 3.000 eV>"),
         (NTOS, "<natural transition orbitals of S1, leading weights 0.900, 0.100>"),

@@ -152,7 +152,8 @@ def test_a_basis_set_of_ones_own_is_relative_to_the_job_file(folder, monkeypatch
     )
     file = job_file(folder, text)
     monkeypatch.chdir(folder.parent)
-    for path in (file, file.relative_to(folder.parent)):
+    (folder / "sub").mkdir()
+    for path in (file, file.relative_to(folder.parent), folder / "sub" / ".." / file.name):
         method = load_job(path).dft_method(Cluster("he", ("He",), [[0, 0, 0]]), ())
         assert (method.basis, method.ecp) == (str(folder / "own.nw"), str(folder / "sub" / "own.ecp"))
         assert method.auxiliary_basis == "def2-universal-jkfit"
