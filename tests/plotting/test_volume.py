@@ -34,12 +34,16 @@ def test_orbitals_on_the_grid_are_orthonormal(ground):
     np.testing.assert_allclose(values @ values.T * volumes[0].voxel, np.eye(4), atol=0.01)
 
 
-def test_chunks_do_not_change_the_values(ground, monkeypatch):
-    whole = orbital_volume(ground, ground.coefficients[0][:, 3], spacing=0.9, label="x")
-    monkeypatch.setattr("cluster_qc.drivers.volume._CHUNK_BYTES", 8 * len(ground.ao_atoms) * 37)
-    pieces = orbital_volume(ground, ground.coefficients[0][:, 3], spacing=0.9, label="x")
-    np.testing.assert_allclose(pieces.values, whole.values, atol=1e-14)
-    assert pieces.label == "x"
+@pytest.mark.parametrize("box", [3, 1000])
+def test_boxes_do_not_change_the_values(ground, monkeypatch, box):
+    """Nor do the AOs that are left out of a box: they are below 1e-10 there."""
+    column = ground.coefficients[0][:, 3]
+    monkeypatch.setattr("cluster_qc.drivers.volume._BOX", box)
+    boxes = orbital_volume(ground, column, spacing=0.9, margin=12.0, label="x")
+    points = boxes.origin + 0.9 * np.indices(boxes.values.shape).reshape(3, -1).T
+    aos = build_mole(ground.cluster, ground.method).eval_gto("GTOval_sph", points)
+    np.testing.assert_allclose(boxes.values.ravel(), aos @ column, atol=1e-9)
+    assert boxes.label == "x"
 
 
 def test_cube_file_reads_back(ground, tmp_path):
@@ -103,7 +107,7 @@ def test_hole_and_electron_integrate_to_the_weights_and_the_difference_to_nothin
     assert integrals[1] - integrals[0] == pytest.approx(0.0, abs=0.01)
 
 
-def test_densities_hold_every_pair(excited):
+def test_densities_hold_every_pair_but_the_last_hundred_thousandth(excited):
     state, ntos = excited
     ground = state.states.ground
     hole, electron = transition_densities(ground, ntos, 0.5, 4.0)
@@ -111,7 +115,9 @@ def test_densities_hold_every_pair(excited):
     for density, columns in ((hole, ntos.hole), (electron, ntos.electron)):
         orbitals = orbital_volumes(ground, columns, 0.5, 4.0)
         total = sum(w * orbital.values**2 for w, orbital in zip(ntos.weights, orbitals, strict=True))
-        np.testing.assert_allclose(density.values, total, atol=1e-12)
+        missing = total - density.values
+        assert missing.min() > -1e-12
+        assert missing.sum() * density.voxel < 1.1e-5  # the grid's integrals are good to some per cent
 
 
 def test_densities_of_the_mirror_image_are_mirror_images(excited):
