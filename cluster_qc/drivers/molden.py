@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +28,9 @@ def write_molden(
 ) -> None:
     """Write orbitals, (nao, n), with their energies (hartree), occupations and labels, (n,) each.
 
+    Atoms have their atomic numbers, as viewers expect; how many electrons an effective core potential stands for is
+    told in the section [Core].
+
     Raises
     ------
     InputError
@@ -40,8 +46,29 @@ def write_molden(
         raise InputError(
             f"{n} orbitals of {nao} AOs need coefficients ({nao}, {n}), energies and occupations"
         )
-    with replaced(path) as temporary:
-        molden.from_mo(
-            build_mole(ground.cluster, ground.method), str(temporary), columns, symm=list(labels),
-            ene=np.asarray(energies), occ=np.asarray(occupations),
-        )  # fmt: skip
+    mole = build_mole(ground.cluster, ground.method)
+    with replaced(path) as temporary, open(temporary, "w", encoding="ascii", errors="replace") as stream:
+        stream.write(_header(mole))
+        molden.orbital_coeff(
+            mole, stream, columns, symm=list(labels), ene=np.asarray(energies), occ=np.asarray(occupations)
+        )
+
+
+def _header(mole: Any) -> str:
+    """Write atoms and basis set as PySCF does, with two corrections for other readers.
+
+    PySCF writes the charge that an effective core potential leaves in place of the atomic number, which makes gold
+    potassium in Avogadro and Jmol, and the section names in lower case, unlike the format.
+    """
+    from pyscf.gto import charge
+    from pyscf.tools import molden
+
+    stream = io.StringIO()
+    molden.header(mole, stream)
+    text = re.sub(r"^\[(core|\d+[dfg])\]", lambda tag: tag[0].title(), stream.getvalue(), flags=re.MULTILINE)
+    return re.sub(
+        r"^([A-Z][a-z]?) +(\d+) +\d+ ",
+        lambda atom: f"{atom[1]:2s} {atom[2]:>4s} {charge(atom[1]):3d}",
+        text,
+        flags=re.MULTILINE,
+    )
