@@ -162,8 +162,6 @@ def orbitals(
     from cluster_qc.workflow.orbitals import export_orbitals
     from cluster_qc.workflow.status import warn_of_newer_run
 
-    if state is None and pairs != 1:
-        raise InputError("--pairs belongs to an excited state", fix="give one, e.g. --state S1")
     captions, written = export_orbitals(
         directory, state=state, pairs=pairs, densities=densities, formats=formats.split(","), share=share,
         output=output,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
-from stored import cropped, figure_path, orbitals, read_summary, source
+from stored import KEY, cropped, figure_path, orbitals, read_summary, source
 
 from cluster_qc.plotting.levels import signed
 from cluster_qc.plotting.orbitals import plot_orbital
@@ -13,7 +13,7 @@ def main() -> None:
     """Draw both from the same side."""
     summary = read_summary(source())
     cluster, volumes = orbitals(source())
-    figure = Figure(figsize=(7.0, 3.6), dpi=200, layout="constrained")
+    figure = Figure(figsize=(4.6, 4.0), dpi=200, layout="constrained")
     names = ("homo", "lumo")
     images = cropped([plot_orbital(volumes[name], cluster) for name in names])
     for place, (name, image) in enumerate(zip(names, images, strict=True), 1):
@@ -22,10 +22,10 @@ def main() -> None:
         ax.set_axis_off()
         core = summary["levels"]["shares"][name]["metal core"]
         ax.set_title(
-            f"{name.upper()} {signed(summary['levels'][f'{name}_ev'])} eV, {100 * core:.0f} % on the metal core",
+            f"{name.upper()} {signed(summary['levels'][f'{name}_ev'])} eV,\n{100 * core:.0f} % on the metal core",
             fontsize=8,
         )
-    figure.supxlabel("surfaces enclose 70 % of the density", fontsize=7)
+    figure.supxlabel(f"surfaces enclose 70 % of the density; {KEY}", fontsize=6)
     figure.savefig(figure_path("frontier_orbitals"))
 
 

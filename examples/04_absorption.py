@@ -16,12 +16,12 @@ def main() -> None:
     summary = read_summary(source())
     lowest = summary["singlets"][0]
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(4.6, 2.9))
+        figure = Figure(figsize=(3.3, 2.4))
         ax = figure.add_subplot()
         plot_absorption(ax, spectrum(summary, "absorption"))
         ax.axvline(lowest["wavelength_nm"], color="0.3", lw=0.8, ls="--")
         ax.annotate(
-            f"optical gap (S1)\n{lowest['energy_ev']:.2f} eV, {lowest['wavelength_nm']:.0f} nm",
+            f"optical gap\nS1 {lowest['energy_ev']:.2f} eV\n{lowest['wavelength_nm']:.0f} nm",
             (lowest["wavelength_nm"], 0.97), xycoords=("data", "axes fraction"), xytext=(4, 0),
             textcoords="offset points", va="top", fontsize=7, color="0.3",
         )  # fmt: skip

@@ -25,6 +25,7 @@ from cluster_qc.workflow.orbitals import select_orbitals
 HERE = Path(__file__).parent
 STORED = HERE / "results" / "cu2au2_r_btt"
 ORBITALS = "orbitals.npz"
+KEY = "Au orange, Cu brown, S yellow, N blue, C grey"
 _SPACING, _MARGIN = 0.6, 5.0  # bohr, of the stored grids
 
 

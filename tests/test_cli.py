@@ -379,7 +379,6 @@ def test_orbitals_as_cube_and_molden(finished, tmp_path):
         (["--format", "jpg"], "the format is jpg"),
         (["--share", "2"], "share is 2"),
         (["--densities"], "densities belong to an excited state"),
-        (["--pairs", "2"], "--pairs belongs to an excited state"),
         (["--state", "S1", "--densities", "--format", "molden"], "no densities"),
     ],
 )

@@ -14,7 +14,7 @@ from cluster_qc.model import ExcitedStates, GroundState
 
 
 def plot_scf_convergence(ax: Axes, ground: GroundState) -> None:
-    """Draw orbital gradient and distance from the final energy against the SCF cycle, the stages named above.
+    """Draw orbital gradient and distance from the final energy against the SCF cycle; several stages are named above.
 
     On a coarse grid or in single precision the energy is another one: it stays at a distance until the stage ends.
 
@@ -31,14 +31,15 @@ def plot_scf_convergence(ax: Axes, ground: GroundState) -> None:
     apart = distances > 0  # the last one is the result
     ax.plot(cycles[apart], distances[apart], marker="s", ls="--", label=r"$|E - E_\mathrm{final}|$")
     begin = 0
-    for stage, members in groupby(ground.history, key=lambda cycle: cycle.stage):
+    stages = [(stage, len(list(run))) for stage, run in groupby(cycle.stage for cycle in ground.history)]
+    for stage, length in stages if len(stages) > 1 else []:  # one alone needs no name
         if begin:
             ax.axvline(begin + 0.5, color="0.7", lw=0.6, zorder=0)
         ax.annotate(
             stage, (begin + 0.6, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
             rotation=30, ha="left", va="bottom", fontsize=6, color="0.3",
         )  # fmt: skip
-        begin += len(list(members))
+        begin += length
     _finish(ax, len(ground.history), "SCF cycle", "gradient, energy / hartree")
 
 

@@ -20,7 +20,7 @@ from cluster_qc.plotting.measured import plot_tauc, plot_ups
 from cluster_qc.plotting.spectra import plot_absorption, plot_cd
 from cluster_qc.plotting.stack import plot_stack
 
-_WIDE = (4.6, 2.9)
+_COLUMN, _PAGE = 3.3, 7.0  # inch, the widths of one and of two columns of a journal
 
 
 def save_levels(path: str | Path, ground: GroundState, alignment: BandAlignment | None = None) -> None:
@@ -54,7 +54,7 @@ def save_cd(
             experiment_label=experiment_label,
             measured=measured,
         ),
-        _WIDE,
+        (_COLUMN, 2.5),
     )
 
 
@@ -62,7 +62,7 @@ def save_absorption(
     path: str | Path, spectra: Spectrum | Sequence[Spectrum], *, labels: Sequence[str] = ()
 ) -> None:
     """Save the picture of `plot_absorption`; parameters there, errors as in `save_levels`."""
-    _save(path, lambda ax: plot_absorption(ax, spectra, labels=labels), _WIDE)
+    _save(path, lambda ax: plot_absorption(ax, spectra, labels=labels), (_COLUMN, 2.3))
 
 
 def save_convergence(path: str | Path, ground: GroundState, states: Sequence[ExcitedStates] = ()) -> None:
@@ -81,7 +81,7 @@ def save_convergence(path: str | Path, ground: GroundState, states: Sequence[Exc
         panels.append(lambda ax: plot_scf_convergence(ax, ground))
     if told:
         panels.append(lambda ax: plot_tddft_convergence(ax, told))
-    _save_panels(path, panels, (3.4 * len(panels), 2.8))
+    _save_panels(path, panels, (_COLUMN if len(panels) == 1 else _PAGE, 2.8))
 
 
 def save_ups(path: str | Path, levels: UPSLevels) -> None:
@@ -93,7 +93,7 @@ def save_ups(path: str | Path, levels: UPSLevels) -> None:
 def save_tauc(path: str | Path, gaps: TaucGaps) -> None:
     """Save the pictures of `plot_tauc`, both Tauc plots and the onset; errors as in `save_levels`."""
     panels = [lambda ax, which=which: plot_tauc(ax, gaps, which) for which in ("direct", "indirect", "onset")]
-    _save_panels(path, panels, (8.0, 2.6))
+    _save_panels(path, panels, (_PAGE, 2.4))
 
 
 def save_stack(path: str | Path, stack: Sequence[Layer]) -> None:

@@ -18,16 +18,17 @@ _RADII = {
 _DEFAULT_RADIUS = 1.4
 _COLOURS = {
     "H": "#f2f2f2", "C": "#4d4d4d", "N": "#3050f8", "O": "#e02020", "F": "#70c040", "P": "#ff8000",
-    "S": "#e6c800", "Cl": "#1fbf1f", "Br": "#a62929", "I": "#940094", "Cu": "#c88033", "Ag": "#b0b0b8",
-    "Au": "#f0b000", "Pd": "#006985", "Pt": "#a8a8b8", "Hg": "#9a9ab0",
+    "S": "#f5e642", "Cl": "#1fbf1f", "Br": "#a62929", "I": "#940094", "Cu": "#a4522a", "Ag": "#b0b0b8",
+    "Au": "#e09a00", "Pd": "#006985", "Pt": "#a8a8b8", "Hg": "#9a9ab0",
 }  # fmt: skip
 _DEFAULT_COLOUR = "#d080c0"
 PHASES = ("#2166AC", "#B2182B")
 """Colours of the positive and the negative phase of an orbital."""
 GAIN, LOSS = "#1B7837", "#762A83"
 """Colours of where electrons come to and where they leave: no one takes them for phases."""
-BALL = 0.25
-"""Radius of an atom's ball over its covalent radius."""
+_BALL, _METAL_BALL = 0.25, 0.35  # radius of an atom's ball over its covalent radius
+_SMALLEST = 0.13 * angstrom  # a hydrogen's ball stands out from its bond
+_TILT = np.radians(20.0)
 _BOND_FACTOR = 1.25
 _CONTACT_FACTOR = 1.25
 
@@ -35,6 +36,11 @@ _CONTACT_FACTOR = 1.25
 def covalent_radius(symbol: str) -> float:
     """Covalent radius in bohr; a usual one for elements that the table lacks."""
     return _RADII.get(symbol, _DEFAULT_RADIUS) * angstrom
+
+
+def ball_radius(symbol: str) -> float:
+    """Radius of the ball that an atom is drawn as, bohr."""
+    return max(_SMALLEST, (_METAL_BALL if is_metal(symbol) else _BALL) * covalent_radius(symbol))
 
 
 def element_colour(symbol: str) -> str:
@@ -57,9 +63,9 @@ def neighbours(cluster: Cluster) -> tuple[list[tuple[int, int]], list[tuple[int,
 def standard_view(cluster: Cluster) -> FloatArray:
     """Axes of a picture of the molecule: rows to the right, up, and towards the viewer, orthonormal, (3, 3).
 
-    It looks onto the plane of the metals, or of all atoms if fewer than three metals or a row of them define none,
-    with their longest extent across. Up and towards the viewer the atoms reach farther (third moment), so
-    that the picture of a mirror image is the mirrored picture.
+    It looks onto the plane of the metals, or of all atoms if fewer than three metals or a row of them define none, with
+    their longest extent across, from 20 degrees above: ligands upright on a metal would hide it. Up and towards the
+    viewer the atoms reach farther (third moment), so that the picture of a mirror image is the mirrored picture.
     """
     metals = cluster.coords[[is_metal(symbol) for symbol in cluster.symbols]]
     spread = np.linalg.svd(metals - metals.mean(axis=0), compute_uv=False) if len(metals) > 2 else np.zeros(3)
@@ -67,4 +73,6 @@ def standard_view(cluster: Cluster) -> FloatArray:
     _, up, towards = np.linalg.svd(points - points.mean(axis=0), full_matrices=True)[2]
     around = cluster.coords - cluster.coords.mean(axis=0)
     up, towards = (axis if ((around @ axis) ** 3).sum() >= 0 else -axis for axis in (up, towards))
-    return np.array([np.cross(up, towards), up, towards])
+    right = np.cross(up, towards)
+    up, towards = np.cos(_TILT) * up - np.sin(_TILT) * towards, np.cos(_TILT) * towards + np.sin(_TILT) * up
+    return np.array([right, up, towards])

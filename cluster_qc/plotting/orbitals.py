@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from cluster_qc.errors import InputError, UnavailableError
@@ -22,10 +23,10 @@ from cluster_qc.model.volume import Mesh, OrbitalSurface
 from cluster_qc.plotting import STYLE
 from cluster_qc.plotting.figures import save_figure
 from cluster_qc.plotting.molecule import (
-    BALL,
     GAIN,
     LOSS,
     PHASES,
+    ball_radius,
     covalent_radius,
     element_colour,
     neighbours,
@@ -33,9 +34,15 @@ from cluster_qc.plotting.molecule import (
 )
 
 _PIXELS_PER_INCH = 300
-_ROOM = 2.5  # bohr around the outermost nuclei, for balls and lobes
+_LONGER = 900  # pixels of a picture's longer edge
+_FLATTEST = 0.5  # shorter edge over the longer one
+_ROOM = (
+    1.5  # bohr beyond covalent radii: lobes of 70 % fit in, so that pictures of one molecule have one scale
+)
+_EDGE = 0.3  # bohr around surfaces
 _LINE = 0.12  # inch, of a caption of 6 points
 _LETTERS = 20  # of such a caption, an inch
+_ENTRY, _WORD = 0.36, 0.46  # inch, of the key of colours, of symbols and with words
 
 
 def enclosing_isovalue(volume: Volume, share: float, *, power: int = 2) -> float:
@@ -86,14 +93,14 @@ def plot_orbital(
     path: str | Path | None = None,
     *,
     share: float = 0.7,
-    size: tuple[int, int] = (900, 700),
+    size: tuple[int, int] | None = None,
     direction: tuple[float, float, float] | None = None,
     caption: str = "",
 ) -> NDArray[np.uint8]:
     """Draw both phases of an orbital around the molecule; return the image, (height, width, 3), and save it to `path`.
 
-    Metal-metal contacts are dashed; the phases are those of `Volume.with_fixed_phase`. It renders off screen and needs
-    no display.
+    Metal-metal contacts are dashed; the phases are those of `Volume.with_fixed_phase`. Nothing is cut off: the molecule
+    fills the picture, and where surfaces reach far beyond it, they do. It renders off screen and needs no display.
 
     Parameters
     ----------
@@ -107,11 +114,11 @@ def plot_orbital(
     share
         Part of the density that the surfaces enclose.
     size
-        Pixels, (width, height), 300 to the inch in the file.
+        Pixels, (width, height), 300 to the inch in the file; None as the molecule needs, 900 along the longer edge.
     direction
         From where to look; None as `molecule.standard_view` says.
     caption
-        Text below the picture in the file.
+        Text below the picture in the file, after a key of the colours.
 
     Raises
     ------
@@ -123,9 +130,10 @@ def plot_orbital(
         If the file cannot be written.
     """
     isovalue = enclosing_isovalue(volume, share)
-    image = _render(volume.with_fixed_phase(), cluster, isovalue, PHASES, size, direction)
+    volume = volume.with_fixed_phase()
+    image = _render(volume, cluster, isovalue, PHASES, size, direction)
     if path is not None:
-        _save(path, image, caption)
+        _save(path, image, caption, _key(cluster, volume, isovalue, ("+", "\N{MINUS SIGN}"), PHASES))
     return image
 
 
@@ -135,7 +143,7 @@ def plot_density(
     path: str | Path | None = None,
     *,
     share: float = 0.7,
-    size: tuple[int, int] = (900, 700),
+    size: tuple[int, int] | None = None,
     direction: tuple[float, float, float] | None = None,
     caption: str = "",
 ) -> NDArray[np.uint8]:
@@ -150,11 +158,10 @@ def plot_density(
     cluster, path, size, direction, caption
         As in `plot_orbital`, as are the result and the errors.
     """
-    image = _render(
-        volume, cluster, enclosing_isovalue(volume, share, power=1), (GAIN, LOSS), size, direction
-    )
+    isovalue = enclosing_isovalue(volume, share, power=1)
+    image = _render(volume, cluster, isovalue, (GAIN, LOSS), size, direction)
     if path is not None:
-        _save(path, image, caption)
+        _save(path, image, caption, _key(cluster, volume, isovalue, ("gain", "loss"), (GAIN, LOSS)))
     return image
 
 
@@ -163,38 +170,57 @@ def _render(
     cluster: Cluster,
     isovalue: float,
     colours: tuple[str, str],
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     direction: tuple[float, float, float] | None,
 ) -> NDArray[np.uint8]:
     pv = _pyvista()
     _check_rendering()
+    contours = _contours(pv, volume, isovalue)
+    view = standard_view(cluster) if direction is None else _view_from(direction, cluster)
+    low, high = _extent(cluster, contours, view)
     with pv.vtk_verbosity("error"):  # without a display VTK warns about X before it takes EGL
-        plotter = pv.Plotter(off_screen=True, window_size=list(size))
+        plotter = pv.Plotter(off_screen=True, window_size=list(size or _fitting(high - low)))
         try:
             plotter.set_background("white")
             _add_molecule(pv, plotter, cluster)
-            towards = _aim(plotter, cluster, direction, size)
-            _add_surfaces(pv, plotter, _contours(pv, volume, isovalue), colours, towards)
-            plotter.reset_camera_clipping_range()
+            _add_surfaces(pv, plotter, contours, colours, view[2])
+            _aim(plotter, view, low, high)
             plotter.enable_anti_aliasing("ssaa")
             return np.asarray(plotter.screenshot(None, return_img=True), dtype=np.uint8)
         finally:
             plotter.close()
 
 
-def _save(path: str | Path, image: NDArray[np.uint8], caption: str) -> None:
+def _key(
+    cluster: Cluster, volume: Volume, isovalue: float, names: tuple[str, str], colours: tuple[str, str]
+) -> dict[str, str]:
+    """Colours by what they stand for: the surfaces that there are, and the elements."""
+    there = (volume.values.max() > isovalue, volume.values.min() < -isovalue)
+    surfaces = {name: colour for name, colour, shown in zip(names, colours, there, strict=True) if shown}
+    return surfaces | {symbol: element_colour(symbol) for symbol in dict.fromkeys(cluster.symbols)}
+
+
+def _save(path: str | Path, image: NDArray[np.uint8], caption: str, key: dict[str, str]) -> None:
     width, height = (pixels / _PIXELS_PER_INCH for pixels in (image.shape[1], image.shape[0]))
     lines = textwrap.wrap(caption, int(width * _LETTERS))
-    strip = _LINE * (len(lines) + 0.5) if lines else 0.0
+    columns = max(1, int(width / (_ENTRY if max(map(len, key)) < 3 else _WORD)))
+    rows = -(-len(key) // columns)
+    text, strip = _LINE * (len(lines) + 0.5) if lines else 0.0, 1.3 * _LINE * rows
+    whole = height + strip + text
+    dots = [
+        Line2D([], [], ls="", marker="o", ms=4, mfc=colour, mec="0.3", mew=0.4) for colour in key.values()
+    ]
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(width, height + strip), dpi=_PIXELS_PER_INCH)
+        figure = Figure(figsize=(width, whole), dpi=_PIXELS_PER_INCH)
         figure.set_layout_engine("none")  # the style asks for another, which wants subplots
-        ax = figure.add_axes((0.0, strip / (height + strip), 1.0, height / (height + strip)))
+        ax = figure.add_axes((0.0, 1.0 - height / whole, 1.0, height / whole))
         ax.set_axis_off()
         ax.imshow(image, interpolation="none", aspect="auto")
-        figure.text(
-            0.5, 0.5 * strip / (height + strip), "\n".join(lines), ha="center", va="center", fontsize=6
-        )
+        figure.legend(
+            dots, list(key), ncols=min(columns, len(key)), loc="center", fontsize=6, handletextpad=0.0,
+            columnspacing=0.7, bbox_to_anchor=(0.5, (text + 0.5 * strip) / whole), borderpad=0.0, handlelength=1.2,
+        )  # fmt: skip
+        figure.text(0.5, 0.5 * text / whole, "\n".join(lines), ha="center", va="center", fontsize=6)
         save_figure(figure, path)
 
 
@@ -223,21 +249,33 @@ def _check_rendering() -> None:
 
 
 def _add_molecule(pv: Any, plotter: Any, cluster: Cluster) -> None:
-    coords = cluster.coords
-    for symbol in dict.fromkeys(cluster.symbols):
-        atoms = [i for i, s in enumerate(cluster.symbols) if s == symbol]
-        ball = pv.Sphere(radius=BALL * covalent_radius(symbol), theta_resolution=24, phi_resolution=24)
-        glyphs = pv.PolyData(np.array(coords[atoms])).glyph(geom=ball, orient=False, scale=False)
-        plotter.add_mesh(glyphs, color=element_colour(symbol), specular=0.3, smooth_shading=True)
+    coords, symbols = cluster.coords, cluster.symbols
     bonds, contacts = neighbours(cluster)
-    tubes = [pv.Tube(pointa=coords[i], pointb=coords[j], radius=0.16, n_sides=12) for i, j in bonds]
-    tubes += [
-        pv.Tube(pointa=start, pointb=end, radius=0.09, n_sides=12)
+    middles = {bond: coords[list(bond)].mean(axis=0) for bond in bonds}
+    for symbol in dict.fromkeys(symbols):
+        parts = [
+            pv.Sphere(radius=ball_radius(symbol), center=coords[i], theta_resolution=24, phi_resolution=24)
+            for i, other in enumerate(symbols)
+            if other == symbol
+        ]
+        parts += [
+            pv.Tube(pointa=coords[i], pointb=middle, radius=0.18, n_sides=12)
+            for bond, middle in middles.items()
+            for i in bond
+            if symbols[i] == symbol
+        ]
+        _add_solid(pv, plotter, parts, element_colour(symbol))
+    dashes = [
+        pv.Tube(pointa=start, pointb=end, radius=0.11, n_sides=12)
         for i, j in contacts
         for start, end in _dashes(coords[i], coords[j])
     ]
-    if tubes:
-        plotter.add_mesh(pv.merge(tubes), color="#909090", smooth_shading=True)
+    if dashes:
+        _add_solid(pv, plotter, dashes, "#707070")
+
+
+def _add_solid(pv: Any, plotter: Any, parts: list[Any], colour: str) -> None:
+    plotter.add_mesh(pv.merge(parts), color=colour, ambient=0.25, specular=0.2, smooth_shading=True)
 
 
 def _dashes(start: FloatArray, end: FloatArray, count: int = 6) -> list[tuple[FloatArray, FloatArray]]:
@@ -250,14 +288,17 @@ def _add_surfaces(
     pv: Any, plotter: Any, contours: list[Any], colours: tuple[str, str], towards: FloatArray
 ) -> None:
     """Draw translucent surfaces from the back to the front, as one mesh: only so do nearer ones cover farther ones."""
-    for contour, colour in zip(contours, colours, strict=True):
+    there = [(contour, colour) for contour, colour in zip(contours, colours, strict=True) if contour.n_points]
+    for contour, colour in there:
         rgb = np.array(pv.Color(colour).int_rgb, dtype=np.uint8)
         contour["colour"] = np.tile(rgb, (contour.n_points, 1))
-    mesh = pv.merge([contour for contour in contours if contour.n_points])
+    mesh = pv.merge([contour for contour, _ in there])
     triangles = mesh.faces.reshape(-1, 4)
     depth = mesh.points[triangles[:, 1:]].mean(axis=1) @ towards
     mesh.faces = triangles[np.argsort(depth)].ravel()
-    plotter.add_mesh(mesh, scalars="colour", rgb=True, opacity=0.6, specular=0.2, smooth_shading=True)
+    plotter.add_mesh(
+        mesh, scalars="colour", rgb=True, opacity=0.6, ambient=0.2, specular=0.2, smooth_shading=True
+    )
 
 
 def _contours(pv: Any, volume: Volume, isovalue: float) -> list[Any]:
@@ -273,27 +314,42 @@ def _contours(pv: Any, volume: Volume, isovalue: float) -> list[Any]:
     ]
 
 
-def _aim(
-    plotter: Any, cluster: Cluster, direction: tuple[float, float, float] | None, size: tuple[int, int]
-) -> FloatArray:
-    """Look from `direction`, or as `standard_view` says, without perspective; the molecule fills the picture.
+def _view_from(direction: tuple[float, float, float], cluster: Cluster) -> FloatArray:
+    """Axes of a picture as `standard_view` has them, but looked at from there."""
+    right, up, _ = standard_view(cluster)
+    towards = np.asarray(direction, dtype=float) / np.linalg.norm(direction)
+    up = max((up, right), key=lambda axis: -abs(axis @ towards))
+    up = up - (up @ towards) * towards
+    up = up / np.linalg.norm(up)
+    return np.array([np.cross(up, towards), up, towards])
 
-    Returns the unit vector towards the viewer, (3,).
-    """
-    right, up, towards = standard_view(cluster)
-    if direction is not None:
-        towards = np.asarray(direction, dtype=float) / np.linalg.norm(direction)
-        up = max((up, right), key=lambda axis: -abs(axis @ towards))
-        up = up - (up @ towards) * towards
-        up = up / np.linalg.norm(up)
-        right = np.cross(up, towards)
-    places = cluster.coords @ np.array([right, up, towards]).T
-    low, high = places.min(axis=0), places.max(axis=0)
-    centre = 0.5 * (low + high) @ np.array([right, up, towards])
-    width, height, depth = high - low + 2 * _ROOM
+
+def _extent(cluster: Cluster, contours: list[Any], view: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest coordinate along the axes of the view of what is drawn, (3,) each."""
+    rooms = np.array([[_ROOM + covalent_radius(symbol)] for symbol in cluster.symbols])
+    places: list[tuple[FloatArray, Any]] = [(cluster.coords @ view.T, rooms)]
+    places += [(np.asarray(contour.points) @ view.T, _EDGE) for contour in contours if contour.n_points]
+    low = np.min([(points - room).min(axis=0) for points, room in places], axis=0)
+    high = np.max([(points + room).max(axis=0) for points, room in places], axis=0)
+    return low, high
+
+
+def _fitting(extent: FloatArray) -> tuple[int, int]:
+    """Pixels of a picture of that extent."""
+    shape = np.maximum(extent[:2] / extent[:2].max(), _FLATTEST)
+    width, height = np.round(_LONGER * shape).astype(int).tolist()
+    return width, height
+
+
+def _aim(plotter: Any, view: FloatArray, low: FloatArray, high: FloatArray) -> None:
+    """Look along the view without perspective, at all between `low` and `high`."""
+    _, up, towards = view
+    centre = 0.5 * (low + high) @ view
+    width, height, depth = high - low
+    across, down = plotter.window_size
     plotter.enable_parallel_projection()
     plotter.camera.focal_point = tuple(centre)
     plotter.camera.position = tuple(centre + depth * towards)
     plotter.camera.up = tuple(up)
-    plotter.camera.parallel_scale = 0.5 * max(height, width * size[1] / size[0])
-    return np.asarray(towards)
+    plotter.camera.parallel_scale = 0.5 * max(height, width * down / across)
+    plotter.reset_camera_clipping_range()

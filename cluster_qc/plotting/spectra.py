@@ -53,14 +53,16 @@ def plot_cd(
     limit = max([_LEAST_CD_LMOLCM, *heights])
     if measured is not None:
         limit = _plot_measured(ax, measured, limit)
-    ax.set_ylim(-1.2 * limit, 1.2 * limit)
+    bands = list(experiment_bands or ())
+    room = 1.5 if bands else 1.2  # over the curves, for the arrows of bands
+    ax.set_ylim(-room * limit, room * limit)
     ax.set_ylabel(r"$\Delta\varepsilon$ / L mol$^{-1}$ cm$^{-1}$")
     if sticks:
-        _plot_sticks(ax, curves, rotatory_strength_cgs, r"$R$ / 10$^{-40}$ esu$^2$ cm$^2$", signed=True)
-    bands = list(experiment_bands or ())
+        ylabel = r"$R$ / 10$^{-40}$ esu$^2$ cm$^2$"
+        _plot_sticks(ax, curves, rotatory_strength_cgs, ylabel, room, signed=True)
     if bands:
-        ax.plot([], [], color="0.25", marker=r"$\updownarrow$", ms=9, ls="", label=experiment_label)
-        ax.legend(loc="upper right")
+        ax.plot([], [], color="0.25", marker=r"$\updownarrow$", ms=8, mew=0, ls="", label=experiment_label)
+    _legend(ax)
     for wavelength, sign in bands:
         ax.annotate(
             f"{wavelength:.0f}",
@@ -93,7 +95,8 @@ def plot_absorption(
     ax.set_ylim(0.0, 1.1 * (max((float(s.values.max()) for s in curves), default=0.0) or 1.0))
     ax.set_ylabel(r"$\varepsilon$ / L mol$^{-1}$ cm$^{-1}$")
     if sticks:
-        _plot_sticks(ax, curves, 1.0, "oscillator strength", signed=False)
+        _plot_sticks(ax, curves, 1.0, "oscillator strength", 1.1, signed=False)
+    _legend(ax)
 
 
 def _as_sequence(spectra: Spectrum | Sequence[Spectrum]) -> Sequence[Spectrum]:
@@ -114,8 +117,16 @@ def _plot_curves(ax: Axes, curves: Sequence[Spectrum], labels: Sequence[str]) ->
             max(wavelength_nm(float(s.energies[0])) for s in curves),
         )
     ax.set_xlabel("wavelength / nm")
-    if labels:
-        ax.legend(loc="upper right")
+
+
+def _legend(ax: Axes) -> None:
+    """Name what has a label, above the axes: in them it would hide curves or the marks of bands."""
+    handles, labels = ax.get_legend_handles_labels()
+    if handles:
+        ax.legend(
+            handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, handlelength=1.5, columnspacing=1.2,
+            borderaxespad=0.3,
+        )  # fmt: skip
 
 
 def _uncertainty(spectrum: Spectrum) -> FloatArray | float:
@@ -132,11 +143,12 @@ def _plot_measured(ax: Axes, measured: MeasuredSpectrum, limit: float) -> float:
     label = "measured (scaled)" if measured.relative else "measured"
     ax.plot(nm, scale * measured.values, color="0.15", ls="--", lw=1.0, label=label, zorder=4)
     ax.set_xlim(left, right)
-    ax.legend(loc="upper right")
     return max(limit, scale * largest)
 
 
-def _plot_sticks(ax: Axes, curves: Sequence[Spectrum], unit: float, ylabel: str, *, signed: bool) -> None:
+def _plot_sticks(
+    ax: Axes, curves: Sequence[Spectrum], unit: float, ylabel: str, room: float, *, signed: bool
+) -> None:
     left, right = ax.get_xlim()
     twin = ax.twinx()
     twin.set_zorder(ax.get_zorder() - 1)
@@ -149,7 +161,7 @@ def _plot_sticks(ax: Axes, curves: Sequence[Spectrum], unit: float, ylabel: str,
             if left <= nm <= right:
                 twin.vlines(nm, 0.0, strength / unit, color=f"C{index}", lw=0.8, alpha=0.55)
                 largest = max(largest, abs(strength / unit))
-    limit = 1.2 * (max(largest, _LEAST_ROTATION_CGS) if signed else largest or 1.0)
+    limit = room * (max(largest, _LEAST_ROTATION_CGS) if signed else largest or 1.0)
     twin.set_ylim(-limit if signed else 0.0, limit)
     twin.set_ylabel(ylabel)
 

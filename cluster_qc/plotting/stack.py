@@ -15,10 +15,13 @@ _NAMES = {"lumo": "LUMO", "homo": "HOMO", "work_function": "Fermi level"}
 
 
 def plot_stack(ax: Axes, stack: Sequence[Layer]) -> None:
-    """Draw the levels of the layers in eV against vacuum; ranges as bands, a layer without any as "?"."""
+    """Draw the levels of the layers in eV against vacuum; ranges as bands, gaps grey, a layer without any as "?"."""
     drawn = [level for layer in stack for level in (layer.homo, layer.lumo, layer.work_function) if level]
     low, high = min(level.low_ev for level in drawn), max(level.high_ev for level in drawn)
     for place, layer in enumerate(stack):
+        if layer.homo and layer.lumo:
+            ends = (place - _HALF, place + _HALF)
+            ax.fill_between(ends, layer.homo.high_ev, layer.lumo.low_ev, color="0.93", lw=0)
         for kind, colour in _COLOURS.items():
             level: Level | None = getattr(layer, kind)
             if level is not None:
@@ -28,7 +31,9 @@ def plot_stack(ax: Axes, stack: Sequence[Layer]) -> None:
     for kind, colour in _COLOURS.items():
         if any(getattr(layer, kind) for layer in stack):
             ax.plot([], [], color=colour, label=_NAMES[kind])
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(_COLOURS))
+    if not all(layer.known for layer in stack):
+        ax.plot([], [], color="0.5", marker="$?$", mew=0, ls="", label="no level known")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     ax.set_xticks(range(len(stack)), [layer.name for layer in stack])
     ax.set_xlim(-0.6, len(stack) - 0.4)
     ax.set_ylim(low - 0.6, high + 0.6)

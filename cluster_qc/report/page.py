@@ -49,7 +49,7 @@ from cluster_qc.report.values import (
     tuning_sentence,
     warnings_of,
 )
-from cluster_qc.report.viewer import molecule_data, viewer_html
+from cluster_qc.report.viewer import molecule_data, orbital_caption, viewer_html
 from cluster_qc.structure.xyz import xyz_text
 
 _CAPTIONS = {
@@ -57,8 +57,6 @@ _CAPTIONS = {
     "cd": "Circular dichroism with its rotatory strengths.",
     "absorption": "Absorption with its oscillator strengths.",
     "convergence": "Convergence of the ground state (left) and of the excited states (right), cycle by cycle.",
-    "homo": "Highest occupied orbital (HOMO).",
-    "lumo": "Lowest unoccupied orbital (LUMO).",
 }
 _CHARTED = ("levels", "cd", "absorption", "convergence")
 _LAMBDA = "\N{GREEK SMALL LETTER LAMDA}"
@@ -102,7 +100,7 @@ def write_page(
     StorageError
         If the page cannot be written, or a curve cannot be read.
     """
-    pictures = {name: _embedded(name, Path(file)) for name, file in (figures or {}).items()}
+    pictures = {name: _embedded(name, Path(file), summary) for name, file in (figures or {}).items()}
     tables = {name: read_table(Path(file)) for name, file in (curves or {}).items()}
     spectra = [
         charts.spectrum(summary, name, tables[name][1]) for name in ("cd", "absorption") if name in tables
@@ -175,8 +173,8 @@ def write_page(
     )
 
 
-def _embedded(name: str, file: Path) -> str:
-    caption = _CAPTIONS.get(name, name)
+def _embedded(name: str, file: Path, summary: Mapping[str, Any]) -> str:
+    caption = _CAPTIONS.get(name) or orbital_caption(name, summary) or name
     try:
         data = file.read_bytes()
     except OSError as error:

@@ -14,19 +14,17 @@ from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster
 from cluster_qc.model.volume import Mesh, OrbitalSurface
 from cluster_qc.plotting.molecule import (
-    BALL,
     PHASES,
-    covalent_radius,
+    ball_radius,
     element_colour,
     neighbours,
     standard_view,
 )
-from cluster_qc.report.values import number, section
+from cluster_qc.report.values import number, rows, section
 from cluster_qc.units import angstrom
 
 _LARGEST = 65_535  # of the unsigned 16-bit numbers that vertices and triangles are packed in
 _FINEST = 0.001  # angstrom
-_SMALLEST = 0.13  # angstrom: a hydrogen's ball stands out from its bond
 
 
 def molecule_data(cluster: Cluster) -> dict[str, Any]:
@@ -39,9 +37,7 @@ def molecule_data(cluster: Cluster) -> dict[str, Any]:
         "bonds": bonds,
         "contacts": contacts,
         "colours": {symbol: element_colour(symbol) for symbol in symbols},
-        "radii": {
-            symbol: round(max(BALL * covalent_radius(symbol) / angstrom, _SMALLEST), 4) for symbol in symbols
-        },
+        "radii": {symbol: round(ball_radius(symbol) / angstrom, 4) for symbol in symbols},
         "phases": PHASES,
         "view": _view(cluster),
     }
@@ -104,7 +100,7 @@ def viewer_html(
         return stills
     html = ""
     if surfaces:
-        captions = {"": "Structure"} | {name: _caption(name, summary) for name in surfaces}
+        captions = {"": "Structure"} | {name: orbital_caption(name, summary) or name for name in surfaces}
         buttons = "".join(
             f'<button type="button" data-orbital="{escape(name)}" data-caption="{escape(caption)}" '
             f'aria-pressed="{"false" if name else "true"}">{escape(_button(name))}</button>'
@@ -144,12 +140,19 @@ def _button(name: str) -> str:
     return f"{state.upper()} {kind}".strip() if name else "Structure"
 
 
-def _caption(name: str, summary: Mapping[str, Any]) -> str:
-    """Say what an orbital is: its energy, or the weight of its pair in the state."""
+def orbital_caption(name: str, summary: Mapping[str, Any]) -> str | None:
+    """Say what "homo" or "s1_hole" is, its energy or the weight of its pair in the state; None for other names."""
     state, _, kind = name.partition("_")
     label = state.upper()
-    if not kind:
-        energy = section(summary, "levels").get(f"{state}_ev")
+    if name in ("homo", "lumo"):
+        energy = section(summary, "levels").get(f"{name}_ev")
         return label if energy is None else f"{label}, {number(energy, 2)} eV"
+    if kind not in ("hole", "electron"):
+        return None
+    states = [*rows(summary, "singlets"), *rows(summary, "triplets")]
+    energy = next((row.get("energy_ev") for row in states if row.get("label") == label), None)
     weights = section(section(summary, "ntos"), label).get("weights") or [None]
-    return f"{label}, {kind} of the leading natural transition orbital pair, weight {number(weights[0], 2)}"
+    return (
+        f"{label}{'' if energy is None else f', {number(energy, 2)} eV'}: {kind} of the leading natural transition "
+        f"orbital pair, weight {number(weights[0], 2)}"
+    )

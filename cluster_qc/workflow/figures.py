@@ -1,10 +1,12 @@
-"""The figures of a run; drawn again only when their content changed."""
+"""The figures of a run; drawn again only when their content changed, or how this program draws."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,15 @@ from cluster_qc.model import (
     GroundState,
     NaturalTransitionOrbitals,
     Spectrum,
+    Volume,
 )
 from cluster_qc.model.arrays import FloatArray
+from cluster_qc.plotting import STYLE
 from cluster_qc.workflow.progress import Report
 
 PICTURES = (".png", ".svg", ".pdf")
 SURFACES = "surfaces.json"
 _MADE_OF = ".made-of.json"
-_SPACING, _MARGIN = 0.4, 5.0  # bohr, of the grid on which surfaces are found: lobes of 70 % lie well inside
 
 
 def vector_formats(names: Sequence[str]) -> tuple[str, ...]:
@@ -49,13 +52,22 @@ def need_picture(path: Path) -> None:
     need_writable(path)
 
 
+@cache
+def look_of_pictures() -> str:
+    """Changes whenever the code that draws does: a version number stays while its code is worked on."""
+    code = sha256()
+    for path in sorted(STYLE.parent.glob("*.*")):
+        code.update(path.read_bytes())
+    return code.hexdigest()[:8]
+
+
 @dataclass
 class Figures:
     """Draws into `folder`, remembering which input each file shows."""
 
     folder: Path
     digest: str
-    """Changes whenever a figure could look different."""
+    """Of what the figures show."""
     report: Report
     force: bool = False
     formats: tuple[str, ...] = ()
@@ -81,13 +93,17 @@ class Figures:
             except UnavailableError as exc:
                 self.warnings.append(f"{path.name} was not drawn: {exc.what}; {exc.fix}")
                 return False
-            made_of = self._made_of() | {path.name: self.digest}
+            made_of = self._made_of() | {path.name: self._shown}
             write_text(self.folder / _MADE_OF, json.dumps(made_of, indent=1, sort_keys=True) + "\n")
         return True
 
     def up_to_date(self, name: str) -> bool:
         """Whether that file of the folder shows this input."""
-        return self._made_of().get(name) == self.digest and (self.folder / name).is_file()
+        return self._made_of().get(name) == self._shown and (self.folder / name).is_file()
+
+    @property
+    def _shown(self) -> str:
+        return f"{self.digest}-{look_of_pictures()}"
 
     def _made_of(self) -> dict[str, str]:
         try:
@@ -155,18 +171,31 @@ def leading_orbitals(
     return orbitals
 
 
-def draw_orbitals(figures: Figures, ground: GroundState, orbitals: Mapping[str, FloatArray]) -> None:
-    """A picture of each orbital, and the surfaces that the page turns."""
-    figures.make(figures.folder / SURFACES, lambda path: write_surfaces(path, ground, orbitals))
-    for name, coefficients in orbitals.items():
+def draw_orbitals(
+    figures: Figures, ground: GroundState, orbitals: Mapping[str, FloatArray], captions: Mapping[str, str]
+) -> None:
+    """A picture of each orbital with its caption, and the surfaces that the page turns."""
+    volumes = cache(lambda: _volumes(ground, orbitals))
+    figures.make(figures.folder / SURFACES, lambda path: _write_surfaces(path, volumes()))
+    for name in orbitals:
 
-        def make(path: Path, name: str = name, coefficients: FloatArray = coefficients) -> None:
-            from cluster_qc.drivers.volume import orbital_volume
+        def make(path: Path, name: str = name) -> None:
             from cluster_qc.plotting.orbitals import plot_orbital
 
-            plot_orbital(orbital_volume(ground, coefficients, label=name), ground.cluster, path)
+            plot_orbital(volumes()[name], ground.cluster, path, caption=with_share(captions[name]))
 
         figures.draw(name, make)
+
+
+def with_share(caption: str, share: float = 0.7) -> str:
+    """The caption of a picture of surfaces, with a typographic minus."""
+    return f"{caption}; surfaces enclose {100 * share:.0f} % of the density".replace(" -", " \N{MINUS SIGN}")
+
+
+def _volumes(ground: GroundState, orbitals: Mapping[str, FloatArray]) -> dict[str, Volume]:
+    from cluster_qc.drivers.volume import orbital_volumes
+
+    return dict(zip(orbitals, orbital_volumes(ground, np.column_stack(list(orbitals.values()))), strict=True))
 
 
 def write_surfaces(path: Path, ground: GroundState, orbitals: Mapping[str, FloatArray]) -> None:
@@ -177,12 +206,14 @@ def write_surfaces(path: Path, ground: GroundState, orbitals: Mapping[str, Float
     UnavailableError
         If pyvista is not installed.
     """
-    from cluster_qc.drivers.volume import orbital_volumes
+    _write_surfaces(path, _volumes(ground, orbitals))
+
+
+def _write_surfaces(path: Path, volumes: Mapping[str, Volume]) -> None:
     from cluster_qc.plotting.orbitals import orbital_surface
     from cluster_qc.report.viewer import surfaces_data
 
-    volumes = orbital_volumes(ground, np.column_stack(list(orbitals.values())), _SPACING, _MARGIN)
-    surfaces = {name: orbital_surface(volume) for name, volume in zip(orbitals, volumes, strict=True)}
+    surfaces = {name: orbital_surface(volume) for name, volume in volumes.items()}
     path.write_text(json.dumps(surfaces_data(surfaces), separators=(",", ":")), encoding="utf-8")
 
 

@@ -21,11 +21,13 @@ from cluster_qc.model import (
 )
 from cluster_qc.model.arrays import FloatArray
 from cluster_qc.units import electronvolt
+from cluster_qc.workflow.figures import with_share
 from cluster_qc.workflow.look import load_ground, load_states
 
 FORMATS = ("png", "svg", "pdf", "cube", "molden")
 DEFAULT_FORMATS = ("png", "cube", "molden")
 _PAIR_LIMIT = 20
+_AT_ONCE = 6  # orbitals evaluated together, for the memory that they take
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,13 +102,17 @@ def export_orbitals(
     captions = {orbital.name: orbital.caption for orbital in selected}
     written = []
     if on_grid:
-        from cluster_qc.drivers.volume import orbital_volume
+        from cluster_qc.drivers.volume import orbital_volumes
         from cluster_qc.plotting.orbitals import plot_orbital
 
-        for orbital in selected:
-            volume = orbital_volume(ground, orbital.coefficients, label=orbital.caption).with_fixed_phase()
-            draw = partial(plot_orbital, volume, ground.cluster, share=share, caption=orbital.caption)
-            written += _write(folder / orbital.name, on_grid, volume, ground.cluster, draw)
+        for start in range(0, len(selected), _AT_ONCE):
+            some = selected[start : start + _AT_ONCE]
+            columns = np.column_stack([orbital.coefficients for orbital in some])
+            volumes = orbital_volumes(ground, columns, labels=tuple(orbital.caption for orbital in some))
+            for orbital, volume in zip(some, (volume.with_fixed_phase() for volume in volumes), strict=True):
+                caption = with_share(orbital.caption, share)
+                draw = partial(plot_orbital, volume, ground.cluster, share=share, caption=caption)
+                written += _write(folder / orbital.name, on_grid, volume, ground.cluster, draw)
     if densities and state is not None:
         from cluster_qc.plotting.orbitals import plot_density
 
@@ -114,7 +120,9 @@ def export_orbitals(
             captions[name] = volume.label
             # A hole is drawn as what it is, a lack of electrons; its cube is positive.
             shown = replace(volume, values=-volume.values) if name.endswith("_hole_density") else volume
-            draw = partial(plot_density, shown, ground.cluster, share=share, caption=volume.label)
+            draw = partial(
+                plot_density, shown, ground.cluster, share=share, caption=with_share(volume.label, share)
+            )
             written += _write(folder / name, on_grid, volume, ground.cluster, draw)
     if "molden" in formats:
         from cluster_qc.drivers.molden import write_molden

@@ -240,8 +240,13 @@ def conclude(
     content["provenance"] = provenance(digest, steps, started)
     write_results(content, job.directory, figures, cluster)
     if ntos and pictures:
+        from cluster_qc.report.viewer import orbital_caption
+
         # The numbers are safe before a graphics driver gets its chance to end the process.
-        draw_orbitals(figures, ground, leading_orbitals(ground, ntos))
+        orbitals = leading_orbitals(ground, ntos)
+        draw_orbitals(
+            figures, ground, orbitals, {name: orbital_caption(name, content) or name for name in orbitals}
+        )
         content["warnings"] += figures.warnings
         content["timings_s"]["analysis"] = time.perf_counter() - begin
         write_results(content, job.directory, figures, cluster)

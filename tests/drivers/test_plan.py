@@ -112,7 +112,7 @@ def test_file_cache_of_a_container_counts_as_free(tmp_path):
 
 
 def test_the_guess_of_the_time_reproduces_the_measured_runs():
-    """36 min for 96 atoms, 100 s for 24 on 2 cores when it was fitted; a form this coarse fits both to a fifth."""
+    """36 min for 96 atoms, 100 s for 24 (README), on 2 cores; a form this coarse fits both to a fifth."""
     large = cqc.read_xyz(MODELS / "cu2au2_r_btt.xyz")
     triplets = replace(STANDARD, nstates=5, spin="triplet")
     plan = plan_job(large, METHOD, triplets, replace(STANDARD, route="fast"))

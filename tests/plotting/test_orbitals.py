@@ -1,15 +1,17 @@
 import importlib
 from dataclasses import replace
+from itertools import combinations
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from cluster_qc.errors import InputError, UnavailableError
 from cluster_qc.model import Cluster, Volume
 from cluster_qc.plotting import orbitals
-from cluster_qc.plotting.molecule import neighbours, standard_view
+from cluster_qc.plotting.molecule import element_colour, neighbours, standard_view
 from cluster_qc.plotting.orbitals import enclosing_isovalue, orbital_surface, plot_density, plot_orbital
 from cluster_qc.units import angstrom
 
@@ -101,7 +103,8 @@ def test_standard_view_looks_onto_the_metals():
     view = standard_view(cluster)
     np.testing.assert_allclose(view @ view.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(view) == pytest.approx(1.0)
-    np.testing.assert_allclose(np.abs(view), np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(np.abs(view[0]), [1, 0, 0], atol=1e-12)
+    assert abs(view[2, 2]) == pytest.approx(np.cos(np.radians(20.0)))  # from a little above
     flipped = np.diag([1.0, 1.0, -1.0])
     np.testing.assert_allclose(
         standard_view(replace(cluster, coords=cluster.coords @ flipped))[1:], view[1:] @ flipped, atol=1e-12
@@ -114,6 +117,20 @@ def test_gain_and_loss_are_green_and_purple():
     red, green, blue = (image[..., k] for k in range(3))
     assert (green - np.maximum(red, blue) > 30).sum() > 200
     assert (np.minimum(red, blue) - green > 30).sum() > 200
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_density_of_one_sign_is_drawn_in_one_colour(tmp_path, sign):
+    """As those of hole and electron are."""
+    pytest.importorskip("pyvista")
+    proton = Cluster("h", ("H",), np.zeros((1, 3)), charge=1)
+    density = replace(p_orbital(21), values=sign * p_orbital(21).values ** 2)
+    image = plot_density(density, proton, tmp_path / "d.png", size=(240, 200), direction=(0, 0, 1)).astype(
+        int
+    )
+    greenness = image[..., 1] - 0.5 * (image[..., 0] + image[..., 2])
+    assert (sign * greenness > 15).sum() > 200
+    assert not (sign * greenness < -15).any()
 
 
 @pytest.mark.parametrize("kind", ["svg", "pdf"])
@@ -177,6 +194,33 @@ def test_surfaces_of_both_phases_are_mirror_images_at_the_isovalue(triangles):
     assert sum(sizes) <= 1.05 * triangles
     reach = [mesh.vertices[:, 0] * sign for mesh, sign in ((surface.positive, 1), (surface.negative, -1))]
     assert reach[0].max() == pytest.approx(reach[1].max(), rel=0.02)
+
+
+@pytest.mark.parametrize("centre", [[0.0, 0.0, 0.0], [9.0, -4.0, 3.0]])
+@pytest.mark.parametrize("size", [None, (240, 200)])
+def test_nothing_is_cut_off_at_the_edge(centre, size):
+    """Neither atoms nor surfaces that reach far beyond them."""
+    pytest.importorskip("pyvista")
+    volume = p_orbital()
+    image = plot_orbital(replace(volume, origin=volume.origin + centre), CLUSTER, share=0.97, size=size)
+    ink = (image < 250).any(axis=2)
+    assert ink.any()
+    assert not np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]]).any()
+
+
+def test_picture_has_the_shape_of_the_molecule():
+    pytest.importorskip("pyvista")
+    row = Cluster("row", ("Au", "Au", "Au"), np.array([[0, 0, 0], [5, 0, 0], [10, 0, 0]]), charge=1)
+    assert plot_orbital(p_orbital(21), row, share=0.2).shape == (450, 900, 3)
+
+
+def test_elements_of_the_cluster_differ_for_everybody():
+    """Also for one who takes red for green (Viénot, Brettel and Mollon, Color Res. Appl. 24, 243 (1999))."""
+    deuteranope = np.array([[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]])
+    linear = {symbol: (np.array(to_rgb(element_colour(symbol)))) ** 2.2 for symbol in "Au Cu S N C H".split()}
+    for first, second in combinations(linear.values(), 2):
+        seen = [np.clip(deuteranope @ colour, 0, 1) ** (1 / 2.2) for colour in (first, second)]
+        assert np.linalg.norm(seen[0] - seen[1]) > 0.2
 
 
 def test_metal_contacts_are_told_from_bonds():

@@ -1,7 +1,9 @@
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cluster_qc.errors import StorageError, UnavailableError
@@ -13,9 +15,16 @@ from cluster_qc.model import (
     TDDFTCycle,
     UPSReference,
 )
-from cluster_qc.plotting import STYLE
+from cluster_qc.model.stack import Layer, Level
+from cluster_qc.plotting import STYLE, figures
 from cluster_qc.plotting.convergence import plot_scf_convergence, plot_tddft_convergence
-from cluster_qc.plotting.figures import save_absorption, save_cd, save_convergence, save_levels
+from cluster_qc.plotting.figures import (
+    save_absorption,
+    save_cd,
+    save_convergence,
+    save_levels,
+    save_stack,
+)
 from cluster_qc.plotting.levels import plot_levels
 from cluster_qc.plotting.spectra import plot_cd
 from cluster_qc.units import electronvolt, rotatory_strength_cgs
@@ -44,7 +53,7 @@ def test_curve_is_drawn_as_given():
     low, high = ax.get_ylim()
     twin_low, twin_high = ax.figure.axes[1].get_ylim()
     assert low == -high
-    assert twin_low == -twin_high == pytest.approx(-24.0)
+    assert twin_low == -twin_high == pytest.approx(-30.0)
 
 
 @pytest.mark.parametrize("relative", [True, False])
@@ -131,6 +140,9 @@ def test_convergence_is_drawn_as_kept(fabricate):
     assert [text.get_text() for text in ax.texts] == ["coarse", "final"]
     assert ax.lines[2].get_xdata()[0] == 1.5  # between the stages
     ax = Figure().add_subplot()
+    plot_scf_convergence(ax, replace(states.ground, history=states.ground.history[1:]))
+    assert not ax.texts  # one stage needs no name
+    ax = Figure().add_subplot()
     plot_tddft_convergence(ax, states)
     assert list(ax.lines[0].get_ydata()) == [0.02, 1e-4]
     assert [line.get_markerfacecolor() for line in ax.lines[1:3]] == ["C0", "white"]
@@ -157,3 +169,56 @@ def test_convergence_that_was_not_kept_is_left_out_or_refused(fabricate, tmp_pat
     save_convergence(one, converging(states).ground, [states])
     assert "TDDFT cycle" in both.read_text()
     assert "TDDFT cycle" not in one.read_text()
+
+
+def words(figure):
+    """Texts of a figure with their boxes in pixels, but for the numbers at ticks, some of which are not shown."""
+    FigureCanvasAgg(figure).draw()
+    found = []
+    for ax in figure.axes:
+        found += [*ax.texts, ax.xaxis.label, ax.yaxis.label]
+        found += [tick for tick in ax.get_xticklabels() if not tick.get_text()[-1:].isdigit()]
+        found += ax.get_legend().get_texts() if ax.get_legend() else []
+    return [(text.get_text(), text.get_window_extent()) for text in found if text.get_text()]
+
+
+LAYERS = (
+    Layer("ITO", work_function=Level(-4.9, -4.4)),
+    Layer("m-PEDOT:PSS"),
+    Layer("cluster", homo=Level(-6.15, -6.15), lumo=Level(-1.64, -1.64)),
+    Layer("TPBi", homo=Level(-6.7, -6.2), lumo=Level(-2.7, -2.7)),
+    Layer("LiF"),
+    Layer("Al", work_function=Level(-4.2, -4.2)),
+)
+
+
+@pytest.mark.parametrize("which", ["levels", "cd", "absorption", "convergence", "stack"])
+def test_no_text_leaves_the_figure_or_meets_another(fabricate, monkeypatch, which):
+    """At the size that the figure has in print."""
+    ground, states = fabricate.ground_state(), converging(fabricate.excited_states())
+    measured = MeasuredSpectrum("cd", spectrum().energies, spectrum().values, True)
+    bands = [(265, 1), (299, -1), (351, 1), (600, 1)]
+    draw = {
+        "levels": lambda path: save_levels(path, ground, alignment(ground)),
+        "cd": lambda path: save_cd(
+            path, [spectrum(), spectrum()], labels=["R", "S (mirror image)"], experiment_bands=bands,
+            experiment_label="measured, film of R", measured=measured,
+        ),
+        "absorption": lambda path: save_absorption(path, [spectrum("absorption")] * 2, labels=["core P", "core M"]),
+        "convergence": lambda path: save_convergence(path, states.ground, [states]),
+        "stack": lambda path: save_stack(path, LAYERS),
+    }  # fmt: skip
+    seen = []
+
+    def look(figure, path):
+        seen.append((figure.bbox, words(figure)))
+
+    monkeypatch.setattr(figures, "save_figure", look)
+    draw[which]("figure.png")
+    ((canvas, boxes),) = seen
+    assert len(boxes) > 3
+    for text, box in boxes:
+        assert canvas.x0 <= box.x0 < box.x1 <= canvas.x1, text
+        assert canvas.y0 <= box.y0 < box.y1 <= canvas.y1, text
+    for (text, box), (other, another) in combinations(boxes, 2):
+        assert not box.padded(-1).overlaps(another.padded(-1)), f"{text!r} meets {other!r}"
