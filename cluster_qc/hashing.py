@@ -15,7 +15,7 @@ from cluster_qc.errors import InputError
 from cluster_qc.files import sha256
 from cluster_qc.model import Cluster, DFTMethod, TDDFTMethod
 
-REVISIONS: Mapping[str, int] = {"scf": 2, "singlets": 3, "triplets": 2, "levels": 1, "trial space": 2}
+REVISIONS: Mapping[str, int] = {"scf": 2, "singlets": 3, "triplets": 2, "levels": 1, "trial space": 3}
 """Part of each input hash: raise a step's number when the same input must give different numbers from now on.
 
 The trial space is what an interrupted calculation of excited states goes on from: raise its number when the solver

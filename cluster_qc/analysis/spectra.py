@@ -123,6 +123,12 @@ def _simulate(
             why=f"it is at most {LARGEST_SHIFT / electronvolt:g} eV either way",
             fix="give hartree, e.g. -0.2 * electronvolt",
         )
+    if not states.excitation_energies.min() > 0:
+        raise InputError(
+            f"the lowest excitation energy is {states.excitation_energies.min() / electronvolt:.3f} eV",
+            why="a state below the ground state absorbs nothing; the ground state is not the lowest one",
+            fix="follow the instability to the ground state, and compute the excited states on that",
+        )
     if not positions.min() > 0:
         raise InputError(f"the shift of {shift / electronvolt:.3f} eV moves a root to a negative energy")
     if not (np.isfinite(fwhm) and fwhm > 0):

@@ -10,7 +10,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from pyscf import df
 
-from cluster_qc.drivers.mole import refuse_ambiguous
+from cluster_qc.drivers.mole import load_potential, refuse_ambiguous
 from cluster_qc.errors import InputError
 
 Double = NDArray[np.float64]
@@ -24,9 +24,12 @@ def auxiliary_mole(mole: Any, name: str) -> Any:
     Raises
     ------
     InputError
-        If the fitting basis is unknown, also the name of a file here, or has no functions for an element.
+        If the fitting basis is unknown, also the name of a file here, has no functions for an element, or has only
+        those for the electrons that the def2 potentials leave while the molecule has more.
     """
     refuse_ambiguous(name)
+    if name.lower().startswith("def2"):
+        _refuse_more_electrons(mole, name)
     try:
         with warnings.catch_warnings():  # PySCF's hint at other packages' basis sets
             warnings.simplefilter("ignore")
@@ -37,6 +40,21 @@ def auxiliary_mole(mole: Any, name: str) -> Any:
             why="Coulomb and exchange integrals are fitted in it",
             fix='use "def2-universal-jkfit", which covers H to Rn',
         ) from error
+
+
+def _refuse_more_electrons(mole: Any, name: str) -> None:
+    """Refuse the fit of cores that the def2 fitting sets leave to a potential (28 electrons of Ag, 60 of Au)."""
+    for atom in range(mole.natm):
+        element = mole.atom_pure_symbol(atom)
+        potential = load_potential("def2-svp", element)
+        if potential and mole.atom_nelec_core(atom) < potential[0]:
+            raise InputError(
+                f"{name} cannot fit all electrons of {element}",
+                why=f"its functions are for the electrons outside a core of {potential[0]}; energies would be off by "
+                "many hartree, excitations by tenths of an eV",
+                fix="use a basis set with an effective core potential there, e.g. basis_overrides = "
+                f'[["{element}", "def2-svp"]], or a fitting basis for all electrons',
+            )
 
 
 class Metric:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyscf import dft, scf
 
-from cluster_qc.drivers.mole import build_mole
+from cluster_qc.drivers.mole import build_mole, mean_field_functional
 from cluster_qc.errors import InputError
 from cluster_qc.model import Cluster, DFTMethod, GroundState
 
@@ -62,7 +62,7 @@ def ion_density(mole: Any, method: DFTMethod, ions: Ions, report: Progress) -> M
             ion = scf.RHF(part).density_fit(auxbasis=method.auxiliary_basis)
             if method.functional.lower() != "hf":
                 ion = dft.RKS(part).density_fit(auxbasis=method.auxiliary_basis)
-                ion.xc = method.functional
+                ion.xc = mean_field_functional(method.functional)
                 ion.grids.level = 0
             ion.chkfile = None
             ion.conv_tol = 1e-5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from typing import Any
 
@@ -78,13 +79,25 @@ def check_functional(name: str) -> None:
     Raises
     ------
     InputError
-        If it does not, or the functional depends on the density's Laplacian or has non-local correlation.
+        If it does not, if the functional depends on the density's Laplacian or has non-local correlation, or if the
+        name holds a dispersion correction.
     """
     if name.lower() == "hf":
         return
+    if found := re.search("-d[34]", name.lower()):
+        plain = name[: found.start()]
+        if plain.lower() in ("b97", "b97m", "wb97x", "wb97m"):  # other functionals than those with the ending
+            fix = 'use another, such as "b97-d" or "cam-b3lyp", with dispersion = "d3bj"'
+        else:
+            fix = f'use functional = "{plain}" with dispersion = "{"d4" if "4" in found[0] else "d3bj"}"'
+        raise InputError(
+            f"the functional {name!r} holds a dispersion correction in its name",
+            why="it is a setting of its own, which the report names",
+            fix=fix,
+        )
     try:
         dft.libxc.parse_xc(name)
-        dft.libxc.xc_type(name)
+        kind = dft.libxc.xc_type(name)
     except (KeyError, ValueError, NotImplementedError) as error:
         raise InputError(
             f"unknown functional {name!r}",
@@ -97,6 +110,10 @@ def check_functional(name: str) -> None:
             why="its potential is not available",
             fix='use another meta-GGA, such as "tpssh", "r2scan" or "m06-2x"',
         )
+    if kind == "HF":
+        raise InputError(
+            f"the functional {name!r} is exact exchange and nothing else", fix='use "hf" for Hartree-Fock'
+        )
     if dft.libxc.is_nlc(name):
         raise InputError(
             f"the functional {name!r} has a non-local correlation part (VV10)",
@@ -108,6 +125,19 @@ def check_functional(name: str) -> None:
 def is_meta_gga(name: str) -> bool:
     """Whether a functional that `check_functional` let pass depends on the orbitals' kinetic energy density."""
     return name.lower() != "hf" and dft.libxc.xc_type(name) == "MGGA"
+
+
+_LACKS_ITS_DISPERSION = ("wb97xd", "hybggaxcwb97xd", "b97d", "ggaxcb97d")
+
+
+def lacks_its_dispersion(name: str) -> bool:
+    """Whether a dispersion correction belongs to the functional that libxc, and so the energy, is without."""
+    return re.sub("[-_]", "", name.lower()) in _LACKS_ITS_DISPERSION
+
+
+def mean_field_functional(name: str) -> str:
+    """The functional's name for PySCF's mean fields, which refuse "wb97x-d" for its dispersion though libxc has it."""
+    return "hyb_gga_xc_wb97x_d" if name.lower() in ("wb97x-d", "wb97x_d") else name
 
 
 def range_separation(method: DFTMethod) -> float:
@@ -190,6 +220,11 @@ def _load_ecp(request: str | None, basis_name: str, element: str) -> Any | None:
             name = "def2-svp"
         else:
             name = basis_name
+    return load_potential(name, element)
+
+
+def load_potential(name: str, element: str) -> Any | None:
+    """The ECP of that name for an element, in PySCF's form, whose first item is the number of electrons it replaces."""
     refuse_ambiguous(name)
     try:
         with warnings.catch_warnings():

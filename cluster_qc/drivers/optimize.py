@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cluster_qc.drivers.mole import build_mole
+from cluster_qc.drivers.mole import build_mole, mean_field_functional
 from cluster_qc.drivers.scf import run_scf
 from cluster_qc.errors import InputError, NotConvergedError, UnavailableError
 from cluster_qc.model import Cluster, DFTMethod, GroundState
@@ -279,7 +279,9 @@ def gradient(ground: GroundState) -> FloatArray:
 
     method = ground.method
     mole = build_mole(ground.cluster, method)
-    mf = dft.RKS(mole, xc=method.functional).density_fit(auxbasis=method.auxiliary_basis)
+    mf = dft.RKS(mole, xc=mean_field_functional(method.functional)).density_fit(
+        auxbasis=method.auxiliary_basis
+    )
     mf.grids.level = method.grid_level
     mf.disp = method.dispersion
     mf.mo_coeff, mf.mo_energy = ground.coefficients[0], ground.orbital_energies[0]

@@ -19,7 +19,7 @@ from cluster_qc.drivers.guess import ion_density, transferred_density
 from cluster_qc.drivers.integrals import TensorCache
 from cluster_qc.drivers.jk import CoulombExchange
 from cluster_qc.drivers.memory import available_bytes
-from cluster_qc.drivers.mole import ao_atoms, build_mole
+from cluster_qc.drivers.mole import ao_atoms, build_mole, lacks_its_dispersion, mean_field_functional
 from cluster_qc.hashing import ground_hash
 from cluster_qc.model import Cluster, DFTMethod, GroundState, SCFCycle
 
@@ -180,6 +180,11 @@ def run_scf(
             f"the basis set is linearly dependent: {dropped} of {mole.nao} combinations of its functions, of overlap "
             "below 1e-6, were dropped"
         )
+    if method.dispersion is None and lacks_its_dispersion(method.functional):
+        remarks.append(
+            f"the energy lacks the dispersion correction that belongs to {method.functional}; orbitals and excitations "
+            "do not hang on it, differences between conformers do"
+        )
     if is_dft:  # gigabytes of values on the grid; the mean field refers to itself and would keep them
         for name in ("nr_rks", "nr_uks"):
             vars(mf._numint).pop(name, None)
@@ -203,7 +208,7 @@ def _mean_field(mole: Any, method: DFTMethod, tensors: TensorCache) -> tuple[Any
         mf = scf.RHF(mole) if restricted else scf.UHF(mole)
     else:
         mf = dft.RKS(mole) if restricted else dft.UKS(mole)
-        mf.xc = method.functional
+        mf.xc = mean_field_functional(method.functional)
         mf._numint.omega = method.omega
     if method.permittivity is not None:
         mf = in_continuum(mf, method.permittivity, tensors)

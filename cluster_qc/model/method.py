@@ -72,7 +72,8 @@ class DFTMethod:
                 fix='e.g. (("Au", "def2-tzvp"),)',
             )
         object.__setattr__(self, "basis_overrides", tuple(sorted(pairs.items())))
-        if not self.functional.strip():
+        object.__setattr__(self, "functional", self.functional.strip())
+        if not self.functional:
             raise InputError("the functional has no name", fix='give one, e.g. functional = "pbe0"')
         if self.omega is not None and not 0.01 <= self.omega <= 2:
             raise InputError(f"omega is {self.omega}; it is a range separation in 1/bohr from 0.01 to 2")

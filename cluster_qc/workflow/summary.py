@@ -300,12 +300,36 @@ def warnings_of(ground: GroundState, states: list[ExcitedStates]) -> list[str]:
         failed = [state.label for state in kind if not state.converged]
         if failed:
             found.append(f"not converged: {', '.join(failed)}")
+        found.extend(_energy_warnings(kind))
         found.extend(kind.approximations)
         found.extend(
             f"velocity-form rotatory strengths are absent: {text}" for text in reasons_of(kind).values()
         )
         found.extend(_gauge_warnings(kind))
     return list(dict.fromkeys(found))
+
+
+def _energy_warnings(states: ExcitedStates) -> list[str]:
+    """Roots below the ground state, and those in the continuum of the functional.
+
+    M. E. Casida, C. Jamorski, K. C. Casida, D. R. Salahub, J. Chem. Phys. 108, 4439 (1998), 10.1063/1.475855.
+    """
+    found = []
+    below = [state.label for state in states if state.energy <= 0]
+    if below:
+        found.append(
+            f"{', '.join(below)} below the ground state, which is not the lowest one then: the energies of all states "
+            "on top of it are in doubt"
+        )
+    threshold = -states.ground.homo
+    above = [state.label for state in states if state.energy > threshold > 0]
+    if above:
+        found.append(
+            f"{above[0]}{' and the states above it lie' if len(above) > 1 else ' lies'} beyond "
+            f"{threshold / electronvolt:.2f} eV, minus the HOMO's energy, where the continuum of this functional "
+            "begins: energies and rotatory strengths there hang on the diffuse functions of the basis set"
+        )
+    return found
 
 
 def _gauge_warnings(states: ExcitedStates) -> list[str]:

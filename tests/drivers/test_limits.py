@@ -108,6 +108,19 @@ def test_atoms_and_linear_molecules_have_no_rotatory_strength(symbols, coords):
         assert strengths(states, gauge) == pytest.approx(np.zeros(5), abs=1e-3)
 
 
+@pytest.mark.parametrize("tda", [False, True])
+def test_no_root_of_a_symmetric_molecule_is_missing(tda):
+    """N2: guesses of too few irreducible representations would leave out a state of Delta_u and say nothing."""
+    cluster = cqc.Cluster("n2", ("N", "N"), np.array([[0, 0, 0], [0, 0, 1.098]]) * angstrom)
+    ground = cqc.run_scf(cluster, cqc.DFTMethod("pbe0", basis="6-31+g*", grid_level=0, conv_tol=1e-9))
+    pairs = ground.nocc * (ground.orbital_energies.shape[1] - ground.nocc)
+    every = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=pairs, tda=tda))
+    for count in (1, 5, 12):
+        lowest = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=count, tda=tda))
+        # Both are converged to 1e-4 in the residual, energies to its square over distances of some 1e-2 hartree.
+        assert lowest.excitation_energies == pytest.approx(every.excitation_energies[:count], abs=5e-6)
+
+
 def test_open_shells_are_refused():
     cluster = cqc.Cluster(
         "ch2",
@@ -118,3 +131,41 @@ def test_open_shells_are_refused():
     ground = cqc.run_scf(cluster, cqc.DFTMethod("hf", basis="6-31g"))
     with pytest.raises(cqc.UnavailableError, match="closed-shell ground states only"):
         cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("b3lyp-d3bj", 'functional = "b3lyp" with dispersion = "d3bj"'),
+        ("PBE0-D4", 'functional = "PBE0" with dispersion = "d4"'),
+        ("b97-d3", "b97-d"),
+        ("hf,", 'use "hf"'),
+        ("wb97x-v", "cam-b3lyp"),
+    ],
+)
+def test_names_that_mean_more_than_a_functional_are_refused_with_what_to_write(name, fix):
+    h2 = cqc.Cluster("h2", ("H", "H"), np.array([[0, 0, 0], [0, 0, 1.4]]))
+    with pytest.raises(cqc.InputError) as refusal:
+        cqc.run_scf(h2, cqc.DFTMethod(name, basis="sto-3g"))
+    assert fix in str(refusal.value)
+
+
+def test_wb97x_d_is_one_functional_under_all_its_names_and_its_missing_dispersion_is_told():
+    h2 = cqc.Cluster("h2", ("H", "H"), np.array([[0, 0, 0], [0, 0, 1.4]]))
+    found = []
+    for name in ("wB97X-D", "wb97x_d", " wb97xd ", "hyb_gga_xc_wb97x_d"):
+        ground = cqc.run_scf(h2, cqc.DFTMethod(name, basis="6-31g", grid_level=0))
+        assert any("lacks the dispersion" in remark for remark in ground.remarks)
+        states = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=1))
+        found.append((ground.energy, states.excitation_energies[0]))
+    assert np.ptp(found, axis=0) == pytest.approx([0, 0], abs=1e-9)
+    assert not cqc.run_scf(h2, cqc.DFTMethod(" hf", basis="6-31g")).remarks
+
+
+def test_all_electrons_of_a_heavy_atom_are_not_fitted_in_valence_functions():
+    """AgH in 3-21G came out 95 hartree too low, its excitations wrong by up to 0.8 eV, without a word."""
+    coords = np.array([[0, 0, 0], [0, 0, 1.62]]) * angstrom
+    with pytest.raises(cqc.InputError, match="cannot fit all electrons of Ag"):
+        cqc.run_scf(cqc.Cluster("agh", ("Ag", "H"), coords), cqc.DFTMethod("hf", basis="3-21g"))
+    light = cqc.Cluster("cuh", ("Cu", "H"), coords)
+    assert cqc.run_scf(light, cqc.DFTMethod("hf", basis="3-21g", conv_tol=1e-5, max_cycle=1)).energy < -1600

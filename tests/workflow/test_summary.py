@@ -102,6 +102,19 @@ def test_electrons_that_nothing_binds_are_told(ground):
     assert "the HOMO lies at +2.72 eV, above the vacuum level" in " ".join(summary.warnings_of(unbound, []))
 
 
+def test_states_below_the_ground_state_and_in_the_continuum_are_told(ground):
+    ground = dataclasses.replace(ground, orbital_energies=[[-0.3, 0.3]])
+    for energy, expected in (
+        (-0.01, "S1 below the ground state"),
+        (0.2, None),
+        (0.4, "S1 lies beyond 8.16 eV"),
+    ):
+        text = " ".join(summary.warnings_of(ground, [excited(ground, excitation_energies=[energy])]))
+        for words in ("below the ground state", "lies beyond"):
+            assert (words in text) == (expected is not None and words in expected)
+        assert expected is None or expected in text
+
+
 def test_triplets_have_no_intensities(ground):
     (row,) = summary.states_summary(excited(ground, "triplet"))
     assert set(row) == {"label", "energy_ev", "wavelength_nm", "error_estimate_ev", "route", "converged"}

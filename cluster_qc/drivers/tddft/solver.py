@@ -25,6 +25,8 @@ Double = NDArray[np.float64]
 _LOOSE = 10.0  # tolerance of the roots beyond the wanted ones
 _INNER = 3  # steps of the model for one of the operator
 _DEPENDENT = 1e-4  # a correction that keeps less of its norm after projection adds nothing
+_NOISE = 0.3  # norm of what is added to a unit vector of the start
+_NEAR = 0.1  # hartree; within this distance all orbital pairs are noisy alike
 
 
 class Operator(Protocol):
@@ -109,7 +111,7 @@ class Goal:
 
 def with_margin(count: int) -> int:
     """How many roots are iterated for `count` wanted ones."""
-    return count + 2 + count // 20
+    return count + 3 + count // 20
 
 
 def solve(
@@ -135,7 +137,7 @@ def solve(
     model
         A cheap approximation of the operator, for corrections better than those of its diagonal.
     start
-        First trial vectors (u, v), flattened; default unit vectors of the smallest diagonal elements.
+        First trial vectors (u, v), flattened; default those of `_first_guess`.
     restart
         A subspace saved by `checkpoint` of an interrupted run.
     max_vectors
@@ -162,11 +164,7 @@ def solve(
 
     if space is None:
         if start is None:
-            order = np.argsort(diagonal, kind="stable")
-            count = goal.count(diagonal[order])
-            count = min(diagonal.size, count + max(4, count // 10))
-            guess = np.zeros((count, diagonal.size))
-            guess[np.arange(count), order[:count]] = 1.0
+            guess = _first_guess(diagonal, goal.count(np.sort(diagonal)))
             start = (guess, guess)
         extend(*start)
     assert space is not None
@@ -214,6 +212,20 @@ def solve(
         pairs += len(space.u) - before
     kept = slice(wanted)
     return Solution(energies[kept], u[kept], v[kept], residuals[kept], errors[kept], done[kept], pairs)
+
+
+def _first_guess(diagonal: Double, wanted: int) -> Double:
+    """Unit vectors of the smallest diagonal elements with noise on the pairs near them, (n, nocc * nvir).
+
+    In a symmetric molecule plain unit vectors keep to their irreducible representations, and so does all that grows out
+    of them: a representation that none of them belongs to would lack its roots, and nothing would tell.
+    """
+    order = np.argsort(diagonal, kind="stable")[: wanted + max(8, wanted // 4)]
+    noise = np.random.default_rng(0).normal(size=(len(order), diagonal.size))
+    noise /= (np.abs(diagonal - diagonal[order, None]) + _NEAR) ** 2
+    guess = noise * (_NOISE / np.linalg.norm(noise, axis=1, keepdims=True))
+    guess[np.arange(len(order)), order] += 1.0
+    return np.asarray(guess)
 
 
 def _extended(
