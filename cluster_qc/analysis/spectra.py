@@ -26,7 +26,8 @@ _LOWEST = 0.05 * electronvolt
 
 _FAST_ROUTE = (
     "roots above the first by the fast route: single rotatory strengths within 10 %, the curve within 5 % of the "
-    "largest value of the reference route, as seen on molecules of 4 to 10 atoms"
+    "largest value of the reference route, as seen on molecules of 4 to 10 atoms; of roots within 5 meV of each other "
+    "only the sum of the strengths"
 )
 
 

@@ -306,6 +306,7 @@ def warnings_of(ground: GroundState, states: list[ExcitedStates]) -> list[str]:
             f"velocity-form rotatory strengths are absent: {text}" for text in reasons_of(kind).values()
         )
         found.extend(_gauge_warnings(kind))
+        found.extend(_mixing_warnings(kind))
     return list(dict.fromkeys(found))
 
 
@@ -349,6 +350,28 @@ def _gauge_warnings(states: ExcitedStates) -> list[str]:
     return [
         f"rotatory strengths of {', '.join(found)} have opposite signs in the length and the velocity gauge: "
         "the sign of these CD bands is not settled; usually the basis set is too small, or a neighbouring band is near"
+    ]
+
+
+def _mixing_warnings(states: ExcitedStates) -> list[str]:
+    """Neighbouring roots nearer than their errors, which share their rotatory strengths out by chance."""
+    velocity = _rotatory(states, "velocity")
+    if velocity is None:
+        return []
+    least = max(_GAUGE_SHARE * max(map(abs, velocity), default=0.0), _GAUGE_LEAST_CGS)
+    errors = states.error_estimates
+    apart = np.diff(states.excitation_energies) > np.maximum(errors[1:], errors[:-1])
+    groups = np.split(np.arange(len(states)), np.flatnonzero(apart) + 1)
+    found = [
+        f"{states[group[0]].label}-{states[group[-1]].label}"
+        for group in groups
+        if len(group) > 1 and max(abs(velocity[i]) for i in group) > least
+    ]
+    if not found:
+        return []
+    return [
+        f"roots nearer to each other than their errors ({', '.join(found)}): of their rotatory and oscillator strengths "
+        "only the sums mean anything; another program shares them out otherwise"
     ]
 
 
