@@ -370,8 +370,8 @@ def _mixing_warnings(states: ExcitedStates) -> list[str]:
     if not found:
         return []
     return [
-        f"roots nearer to each other than their errors ({', '.join(found)}): of their rotatory and oscillator strengths "
-        "only the sums mean anything; another program shares them out otherwise"
+        f"roots nearer to each other than their errors ({', '.join(found)}): of their rotatory and oscillator "
+        "strengths only the sums mean anything; another program shares them out otherwise"
     ]
 
 

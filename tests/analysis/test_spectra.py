@@ -123,7 +123,7 @@ def test_nonsense_is_refused(fabricate):
     with pytest.raises(InputError, match="positive photon energies"):
         simulate_cd(states, fwhm=FWHM, energies=[-1.0, 1.0])
     below = fabricate.excited_states(2, energies=np.array([-0.02, 0.1]))
-    with pytest.raises(InputError, match="lowest excitation energy is -0.544 eV"):
+    with pytest.raises(InputError, match=r"lowest excitation energy is -0\.544 eV"):
         simulate_cd(below, fwhm=FWHM)
     with pytest.raises(UnavailableError):
         simulate_absorption(fabricate.excited_states(spin="triplet"), fwhm=FWHM)

@@ -115,6 +115,23 @@ def test_states_below_the_ground_state_and_in_the_continuum_are_told(ground):
         assert expected is None or expected in text
 
 
+def test_roots_nearer_than_their_errors_are_told(ground):
+    def text(distance):
+        two = {
+            "excitation_energies": [0.15, 0.15 + distance],
+            "error_estimates": [1e-6, 1e-4],
+            "converged": [True, True],
+            "x": [[[0.7]], [[0.7]]],
+            "y": [[[0.0]], [[0.0]]],
+        }
+        moments = {"electric": [[0, 0, 1]] * 2, "velocity": [[0, 0, 0.2]] * 2, "magnetic": [[0, 0, 0.1]] * 2}
+        return " ".join(summary.warnings_of(ground, [excited(ground, **two, **moments)]))
+
+    assert "nearer to each other than their errors (S1-S2)" in text(0.5e-4)
+    assert "nearer to each other" not in text(2e-4)
+    assert "nearer to each other" not in " ".join(summary.warnings_of(ground, [excited(ground, "triplet")]))
+
+
 def test_triplets_have_no_intensities(ground):
     (row,) = summary.states_summary(excited(ground, "triplet"))
     assert set(row) == {"label", "energy_ev", "wavelength_nm", "error_estimate_ev", "route", "converged"}
