@@ -149,3 +149,12 @@ def test_nothing_in_a_checkpoint_is_unpickled(tmp_path):
     with path.open("wb") as file:
         np.savez(file, key=np.array("key"), u=np.array([object()], dtype=object))
     assert Checkpoint(path).read("key", lambda *_: None) is None
+
+
+def test_files_and_folders_may_be_named_by_texts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hydrogen = cqc.Cluster("h2", ("H", "H"), np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.4]]))
+    ground = cqc.run_scf(hydrogen, cqc.DFTMethod("hf", basis="sto-3g"), checkpoint="scf", scratch="large")
+    cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=1), checkpoint="states", scratch="large")
+    assert (tmp_path / "scf").is_file()
+    assert (tmp_path / "states").is_file()
