@@ -8,7 +8,14 @@ import pytest
 
 from cluster_qc.units import electronvolt, kelvin
 
-OPTIONS = "--functional hf --preset quick --states 5 --no-pictures --quiet".split()
+# Mirror images cancel as far as both are converged: rotatory strengths are first order in orbitals and residuals.
+JOB = """
+structure = "{name}.xyz"
+output = "{output}"
+preset = "quick"
+method = {{functional = "hf", basis = "{basis}", conv_tol = 1e-10}}
+singlets = {{nstates = 5, tolerance = 1e-5, route = "reference"}}
+"""
 HYDROGENS = {"wide": (0.388, 0.740), "mirror": (-0.388, 0.740), "narrow": (0.600, 0.583)}  # x, z, angstrom
 
 
@@ -20,7 +27,8 @@ def folder(zygote, tmp_path_factory):
         atoms = f"O 0 0.695 -0.0925\nO 0 -0.695 -0.0925\nH {-x} 0.895 {z}\nH {x} -0.895 {z}\n"
         (folder / f"{name}.xyz").write_text(f"4\n\n{atoms}")
     for name, basis, output in (*((name, "6-31g", name) for name in HYDROGENS), ("wide", "sto-3g", "other")):
-        done = zygote.run("run", f"{name}.xyz", *OPTIONS, "--basis", basis, "-o", output, cwd=folder)
+        (folder / f"{output}.toml").write_text(JOB.format(name=name, basis=basis, output=output))
+        done = zygote.run("run", f"{output}.toml", "--no-pictures", "--quiet", cwd=folder)
         assert done.code == 0, done.err
     (folder / "copy").symlink_to("wide")
     return folder
