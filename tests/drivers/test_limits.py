@@ -121,6 +121,20 @@ def test_no_root_of_a_symmetric_molecule_is_missing(tda):
         assert lowest.excitation_energies == pytest.approx(every.excitation_energies[:count], abs=5e-6)
 
 
+def test_no_root_is_missing_at_a_loose_residual():
+    """Ethylene: with too few first vectors the second or third singlet was skipped, 0.2 eV too high a one taken."""
+    atoms = [[0, 0, z] for z in (0.667, -0.667)] + [
+        [0, y, z] for y in (0.923, -0.923) for z in (1.238, -1.238)
+    ]
+    cluster = cqc.Cluster("ethylene", ("C", "C", "H", "H", "H", "H"), np.array(atoms) * angstrom)
+    ground = cqc.run_scf(cluster, cqc.DFTMethod("pbe0", basis="6-31+g*", grid_level=0, conv_tol=1e-9))
+    known = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=20)).excitation_energies
+    for count in (1, 2, 3, 4, 6):
+        lowest = cqc.run_tddft(ground, cqc.TDDFTMethod(nstates=count, tolerance=1e-3))
+        # 1e-3 squared over distances of some 1e-2 hartree.
+        assert lowest.excitation_energies == pytest.approx(known[:count], abs=1e-4)
+
+
 def test_open_shells_are_refused():
     cluster = cqc.Cluster(
         "ch2",

@@ -220,7 +220,7 @@ def _first_guess(diagonal: Double, wanted: int) -> Double:
     In a symmetric molecule plain unit vectors keep to their irreducible representations, and so does all that grows out
     of them: a representation that none of them belongs to would lack its roots, and nothing would tell.
     """
-    order = np.argsort(diagonal, kind="stable")[: wanted + max(8, wanted // 4)]
+    order = np.argsort(diagonal, kind="stable")[: wanted + max(20, wanted // 4)]
     noise = np.random.default_rng(0).normal(size=(len(order), diagonal.size))
     noise /= (np.abs(diagonal - diagonal[order, None]) + _NEAR) ** 2
     guess = noise * (_NOISE / np.linalg.norm(noise, axis=1, keepdims=True))
