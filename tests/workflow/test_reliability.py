@@ -23,7 +23,7 @@ preset = "quick"
 output = "out"
 [method]
 functional = "pbe"
-basis = "sto-3g"
+basis = "6-31g"
 conv_tol = 1e-10
 grid_level = 2
 [singlets]
