@@ -401,7 +401,8 @@ def _approximations(
         entries.append((f"response kernel on grid level {grid_level}", size))
     functional = ground.method.functional.lower()
     if is_meta_gga(functional):
-        by_level = _ERROR_SCAN_EV if functional in ("scan", "scan0") else _ERROR_META_GGA_EV
+        scan = "scan" in functional.replace("r2scan", "")  # under any of its names, and its hybrids
+        by_level = _ERROR_SCAN_EV if scan else _ERROR_META_GGA_EV
         if grid_level < len(by_level):
             entries.append((f"kernel of a meta-GGA on grid level {grid_level}", by_level[grid_level]))
     named = [f"{text} (about {1000 * size:.1f} meV on models)" for text, size in entries]
